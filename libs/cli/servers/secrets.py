@@ -1,0 +1,32 @@
+"""Passwords and keys of the servers on a laptop: made once, kept in files that only their owner reads."""
+
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+SERVICES = ("spaces", "mentors", "startups", "events")
+"""The services that keep documents and tell facts, each with a user of its own."""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that is complete or not there, and readable by its owner alone."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def passwords(path: Path, users: Sequence[str]) -> dict[str, str]:
+    """The password of each user, made and kept for those who have none yet."""
+    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    missing = {user: secrets.token_urlsafe(24) for user in users if user not in known}
+    if missing:
+        known |= missing
+        write_private(path, json.dumps(known, indent=1))
+    return known
