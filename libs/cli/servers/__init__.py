@@ -5,19 +5,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from libs.cli.catalogue import KEEPERS
 from libs.cli.servers.children import Child, free_port
 from libs.cli.servers.mongo import Mongo, start_mongo
 from libs.cli.servers.nats import Nats, start_nats
-from libs.cli.servers.secrets import SERVICES
 
-__all__ = ["SERVICES", "Child", "Mongo", "Nats", "Servers", "free_port", "start_mongo", "start_nats"]
+__all__ = ["Child", "Mongo", "Nats", "Servers", "free_port", "start_mongo", "start_nats"]
 
 
 class Servers:
-    """Both servers with their documents in one folder; a second start on the folder finds everything again."""
+    """Both servers with all they keep in one folder; a second start there finds everything again."""
 
     def __init__(
-        self, folder: Path, *, mongo_port: int = 0, nats_port: int = 0, services: Sequence[str] = SERVICES
+        self, folder: Path, *, mongo_port: int = 0, nats_port: int = 0, services: Sequence[str] = KEEPERS
     ) -> None:
         """Start both. Port 0 stands for the port of the last start, or a free one."""
         self.mongo = start_mongo(folder / "mongo", mongo_port, services=services)

@@ -1,7 +1,7 @@
 """Child processes that end when they are told to, and leave nothing behind when we are killed."""
 
 import os
-import random
+import secrets
 import shutil
 import signal
 import socket
@@ -22,7 +22,9 @@ class Child:
     so start children from the main thread.
     """
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.command = list(command)
         self.log = log
@@ -40,7 +42,12 @@ class Child:
         command = [guard, "--pdeathsig", "TERM", *self.command] if guard else self.command
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # a session of its own: Ctrl-C is ours to pass on, in order
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.env,
+                start_new_session=True,
             )
         self.pid_file.write_text(f"{self.process.pid}\n", encoding="ascii")
 
@@ -112,7 +119,9 @@ def command_line(pid: int) -> list[str]:
         return [os.fsdecode(part) for part in proc.read_bytes().split(b"\0")[:-1]]
     if Path("/proc/self").exists():
         return []
-    said = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
     return said.stdout.split()
 
 
@@ -156,10 +165,12 @@ def free_port() -> int:
     Among those a client that knocks at a server which is down could meet itself, or take the server's place.
     """
     for _ in range(200):
-        port = random.randint(20_000, 32_000)
+        port = 20_000 + secrets.randbelow(12_000)
         if free(port):
             return port
-    raise Trouble("No free port was found on 127.0.0.1 between 20000 and 32000. End some programs and try again.")
+    raise Trouble(
+        "No free port was found on 127.0.0.1 between 20000 and 32000. End some programs and try again."
+    )
 
 
 def settle_port(asked: int, memory: Path) -> int:

@@ -12,8 +12,9 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from libs.cli.catalogue import KEEPERS
 from libs.cli.servers.children import Child, listening, settle_port
-from libs.cli.servers.secrets import SERVICES, passwords, write_private
+from libs.cli.servers.secrets import passwords, write_private
 from libs.cli.trouble import Trouble
 
 REPLICA_SET = "rs0"
@@ -25,7 +26,9 @@ Client = MongoClient[dict[str, Any]]
 class Mongo:
     """A MongoDB that can be stopped, killed and started again, or one that was given by its URI."""
 
-    def __init__(self, folder: Path, port: int, child: Child | None, words: dict[str, str], given: str = "") -> None:
+    def __init__(
+        self, folder: Path, port: int, child: Child | None, words: dict[str, str], given: str = ""
+    ) -> None:
         self.folder = folder
         self.port = port
         self.given = given
@@ -42,7 +45,8 @@ class Mongo:
     @property
     def address(self) -> str:
         """Where it listens, without any secret."""
-        return self.given.rpartition("@")[2].removeprefix("mongodb://") if self.given else f"127.0.0.1:{self.port}"
+        given = self.given.partition("://")[2].rpartition("@")[2]
+        return given.partition("/")[0] or f"127.0.0.1:{self.port}"
 
     @property
     def admin_uri(self) -> str:
@@ -117,13 +121,22 @@ class Mongo:
         self.child.wait_until(lambda: bool(client.admin.command("hello").get("isWritablePrimary")), 30)
 
     def _client(self, password: str | None = None) -> Client:
-        login: dict[str, Any] = {"username": ADMIN, "password": password, "authSource": ADMIN} if password else {}
+        login: dict[str, Any] = (
+            {"username": ADMIN, "password": password, "authSource": ADMIN} if password else {}
+        )
         return MongoClient(
-            "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=10_000, retryWrites=False, **login
+            "127.0.0.1",
+            self.port,
+            directConnection=True,
+            serverSelectionTimeoutMS=10_000,
+            retryWrites=False,
+            **login,
         )
 
 
-def start_mongo(folder: Path, port: int = 0, *, services: Sequence[str] = SERVICES, cache_gb: float = 0.25) -> Mongo:
+def start_mongo(
+    folder: Path, port: int = 0, *, services: Sequence[str] = KEEPERS, cache_gb: float = 0.25
+) -> Mongo:
     """The MongoDB of MONGODB_URI if that is set, else one of our own with its documents in the folder."""
     given = os.environ.get("MONGODB_URI", "")
     if given:
@@ -135,7 +148,15 @@ def start_mongo(folder: Path, port: int = 0, *, services: Sequence[str] = SERVIC
     if not key.exists():
         write_private(key, base64.b64encode(secrets.token_bytes(96)).decode())
     port = settle_port(port, folder / "port")
-    options = ["--dbpath", str(folder / "documents"), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
+    options = [
+        "--dbpath",
+        str(folder / "documents"),
+        "--port",
+        str(port),
+        "--bind_ip",
+        "127.0.0.1",
+        "--nounixsocket",
+    ]
     options += ["--replSet", REPLICA_SET, "--auth", "--keyFile", str(key), "--quiet"]
     options += ["--wiredTigerCacheSizeGB", str(cache_gb), "--oplogSize", "1024"]
     # MongoDB 6.0.5 leaks memory when it decompresses zlib messages.
@@ -195,7 +216,7 @@ def _make_admin(client: Client, password: str, folder: Path) -> None:
         client.admin.command("createUser", ADMIN, pwd=password, roles=["root"])
     except PyMongoError as error:
         raise Trouble(
-            f"MongoDB's documents in {folder} belong to other passwords than those in {folder / 'passwords.json'} "
+            f"MongoDB's documents in {folder} belong to other passwords than those in its passwords.json "
             f"({error}). Bring back that file, or remove the folder to begin anew."
         ) from error
 

@@ -1,4 +1,4 @@
-"""A NATS server of our own: JetStream on disk, and one key for each service that opens only its own subjects."""
+"""A NATS server of our own: JetStream on disk, and a key for each service that opens only what is its own."""
 
 import json
 import os
@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import nkeys  # type: ignore[import-untyped]
+import nkeys
 
+from libs.cli.catalogue import KEEPERS
 from libs.cli.servers.children import Child, settle_port
-from libs.cli.servers.secrets import SERVICES, write_private
+from libs.cli.servers.secrets import write_private
 from libs.cli.trouble import Trouble
 
 ADMIN = "admin"
@@ -40,7 +41,7 @@ class Nats:
         return self.given or f"nats://127.0.0.1:{self.port}"
 
     def seed_file(self, service: str) -> Path | None:
-        """The file with the seed of a service's key; None when the server was given, with its own ways to log in."""
+        """The file with the seed of a service's key; None when the server was given."""
         return None if self._child is None else self.folder / "keys" / f"{service}.nk"
 
     @property
@@ -72,7 +73,7 @@ class Nats:
         self.start()
 
 
-def start_nats(folder: Path, port: int = 0, *, services: Sequence[str] = SERVICES) -> Nats:
+def start_nats(folder: Path, port: int = 0, *, services: Sequence[str] = KEEPERS) -> Nats:
     """The NATS server of NATS_URL if that is set, else one of our own with its streams in the folder."""
     given = os.environ.get("NATS_URL", "")
     if given:
@@ -83,14 +84,16 @@ def start_nats(folder: Path, port: int = 0, *, services: Sequence[str] = SERVICE
     users: list[dict[str, object]] = [{"nkey": public_key(folder / "keys" / f"{ADMIN}.nk")}]
     users += [_user(service, public_key(folder / "keys" / f"{service}.nk")) for service in services]
     write_private(config, _config(folder / "streams", port, users))
-    child = Child("nats-server", [str(find_nats_server()), "--config", str(config)], folder / "nats-server.log")
+    child = Child(
+        "nats-server", [str(find_nats_server()), "--config", str(config)], folder / "nats-server.log"
+    )
     nats = Nats(folder, port, child)
     nats.start()
     return nats
 
 
 def permissions(service: str) -> dict[str, object]:
-    """What a service may say and hear: its own facts and stream, and the consumers named after it on any stream."""
+    """What a service may say and hear: its own facts and stream, and the consumers named after it."""
     stream = service.upper()
     api = "$JS.API"
     say = [f"hatchery.{service}.>", f"{api}.INFO", f"{api}.STREAM.NAMES", f"{api}.STREAM.INFO.*"]

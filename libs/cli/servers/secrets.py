@@ -6,9 +6,6 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-SERVICES = ("spaces", "mentors", "startups", "events")
-"""The services that keep documents and tell facts, each with a user of its own."""
-
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that is complete or not there, and readable by its owner alone."""
