@@ -1,0 +1,286 @@
+"""The commit loop: commands that arrive together are decided in memory and committed in one transaction."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from libs.common import journal, metrics
+from libs.common.asking import Asked, out_of_scope
+from libs.common.clock import Clock
+from libs.common.collections import Collection, from_document, to_document
+from libs.common.documents import Document, Documents, lost_race, out_of_reach
+from libs.common.errors import Exhausted, NotFound, Refusal, Taken, TooLate, Unavailable
+from libs.common.values import Change, Entity
+
+if TYPE_CHECKING:
+    from pymongo.asynchronous.client_session import AsyncClientSession
+
+log = structlog.get_logger()
+
+Key = tuple[type[Entity], str]
+Want = tuple[type[Entity], str] | tuple[type[Entity], str, bool]
+Decide = Callable[..., Change[Any]]
+
+
+@dataclass(slots=True, eq=False)
+class Command:
+    """One command on its way: what it wants to see, what decides it, and where its answer goes."""
+
+    asked: Asked
+    wants: Sequence[Want]
+    decide: Decide
+    answer: asyncio.Future[Any]
+    outcome: Any = None
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error, unless the caller has gone."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def is_wanted(self) -> bool:
+        """Whether anybody still waits; who waited past the deadline is told so."""
+        if not self.answer.done() and self.asked.left() <= 0:
+            self.fail(TooLate("DEADLINE_EXCEEDED", "the deadline passed before the commit began"))
+        return not self.answer.done()
+
+
+class Missing(NotFound):
+    """A command names something that is not there; `card` when it may still arrive."""
+
+    def __init__(self, collection: Collection, name: str) -> None:
+        super().__init__(collection.missing, f"{name} does not exist", name=name)
+        self.card = collection.card
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction knows: the entities its commands name, and what they have become so far."""
+
+    collections: Mapping[type[Entity], Collection]
+    teller: journal.Teller
+    clock: Clock
+    commands: list[Command]
+    entities: dict[Key, Entity | None] = field(default_factory=dict)
+    entries: dict[str, Document] = field(default_factory=dict)
+    changed: dict[Key, list[Command]] = field(default_factory=dict)
+    new: set[Key] = field(default_factory=set)
+    fresh: list[Document] = field(default_factory=list)
+
+    async def load(self, documents: Documents, session: "AsyncClientSession") -> None:
+        """One find per collection for all that the commands name, and one for repeats."""
+        named: dict[type[Entity], set[str]] = {}
+        for command in self.commands:
+            for want in command.wants:
+                named.setdefault(want[0], set()).add(want[1])
+        ids = [command.asked.entry_id for command in self.commands]
+        found = documents.collection(journal.NAME).find({"_id": {"$in": ids}}, session=session)
+        self.entries = {entry["_id"]: entry for entry in await found.to_list(None)}
+        for kind, names in named.items():
+            self.entities.update(((kind, name), None) for name in names)
+            collection = documents.collection(self.collections[kind].name)
+            for document in await collection.find({"_id": {"$in": list(names)}}, session=session).to_list(None):
+                self.entities[kind, document["_id"]] = from_document(kind, document)
+
+    def decide(self) -> None:
+        """Run the decisions one after another; each sees what the ones before it decided."""
+        for command in self.commands:
+            try:
+                command.outcome = self._settle(command)
+            except Exception as error:  # whatever it is, it fails this command alone
+                command.outcome = error
+
+    def _settle(self, command: Command) -> Any:
+        asked = command.asked
+        entry = self.entries.get(asked.entry_id)
+        if entry is not None:
+            return journal.first_answer(entry, asked, self.collections)
+        seen = [self._see(want) for want in command.wants]
+        if seen and seen[0] is not None:
+            asked.reach.must_cover(seen[0])
+        elif seen and not asked.reach.covers_name(command.wants[0][1]):
+            raise out_of_scope()
+        for want, entity in zip(command.wants, seen, strict=True):
+            if entity is None and len(want) == 2:
+                raise Missing(self.collections[want[0]], want[1])
+        change = command.decide(*seen)
+        if isinstance(change.reply, Entity):
+            asked.reach.must_cover(change.reply)
+        return self._accept(command, change)
+
+    def _see(self, want: Want) -> Entity | None:
+        return self.entities.get((want[0], want[1]))
+
+    def _accept(self, command: Command, change: Change[Any]) -> Any:
+        now = self.clock.now()
+        reply, saved = change.reply, {}
+        for entity in change.saves:
+            key = (type(entity), entity.name)
+            times = {"update_time": now} if entity.version else {"create_time": now, "update_time": now}
+            kept = entity.with_(version=entity.version + 1, **times)
+            if not entity.version:
+                self.new.add(key)
+            self.entities[key] = saved[entity.name] = kept
+            self.changed.setdefault(key, []).append(command)
+            if entity is change.reply:
+                reply = kept
+        facts = [self.teller.tell(fact, saved[fact.name].version) for fact in change.facts]
+        entry = journal.entry(command.asked, now, saved.values(), facts, reply)
+        self.entries[entry["_id"]] = entry
+        self.fresh.append(entry)
+        return reply
+
+    async def write(self, documents: Documents, session: "AsyncClientSession") -> None:
+        """One write per collection for all that changed, and one for the journal."""
+        if not self.fresh:
+            return
+        kinds: dict[type[Entity], list[Key]] = {}
+        for key in self.changed:
+            kinds.setdefault(key[0], []).append(key)
+        for kind, keys in kinds.items():
+            collection = documents.collection(self.collections[kind].name)
+            try:
+                await collection.bulk_write([self._operation(key) for key in keys], session=session)
+            except BulkWriteError as error:
+                self._blame(kind, keys, error)
+                raise
+        try:
+            await documents.collection(journal.NAME).insert_many(self.fresh, session=session)
+        except BulkWriteError as error:
+            raise RaceError from error  # the same command was committed by another replica meanwhile
+
+    def _operation(self, key: Key) -> InsertOne[Document] | UpdateOne:
+        entity = self.entities[key]
+        assert entity is not None  # what was changed is there
+        document = to_document(entity)
+        if key in self.new:
+            return InsertOne(document)
+        return UpdateOne({"_id": document.pop("_id")}, {"$set": document})
+
+    def _blame(self, kind: type[Entity], keys: list[Key], error: BulkWriteError) -> None:
+        """Find the one command that broke a unique index; with several suspects the batch must be split."""
+        wrong = error.details["writeErrors"][0]
+        suspects = self.changed[keys[wrong["index"]]]
+        index = self.collections[kind].index(tuple(wrong.get("keyPattern", ())))
+        if wrong["code"] == 11000 and index is not None and len(suspects) == 1:
+            raise UniqueError(suspects[0], Taken(index.taken, "another one has it already")) from error
+
+    def answer(self) -> None:
+        """Tell every caller; only now, because only now it is so."""
+        for command in self.commands:
+            if isinstance(command.outcome, BaseException):
+                command.fail(command.outcome)
+            elif not command.answer.done():
+                command.answer.set_result(command.outcome)
+
+
+class RaceError(Exception):
+    """Another replica was first; what it did must be seen before deciding again."""
+
+
+class UniqueError(Exception):
+    """One command of a batch wants what another holds."""
+
+    def __init__(self, command: Command, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.command = command
+        self.refusal = refusal
+
+
+class CommitLoop:
+    """Gathers commands while a batch is being committed, then commits what it has gathered."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        collections: Mapping[type[Entity], Collection],
+        teller: journal.Teller,
+        clock: Clock,
+        *,
+        most_waiting: int = 4096,
+        most_together: int = 256,
+    ) -> None:
+        self._documents = documents
+        self._collections = collections
+        self._teller = teller
+        self._clock = clock
+        self._most_waiting = most_waiting
+        self._most_together = most_together
+        self._waiting: deque[Command] = deque()
+        self._some = asyncio.Event()
+
+    async def submit(self, asked: Asked, wants: Sequence[Want], decide: Decide) -> Any:
+        """The command's reply, once it is durable; raises what it was refused for."""
+        if len(self._waiting) >= self._most_waiting:
+            raise Exhausted("TOO_BUSY", "too many commands are waiting", retry_after=0.5)
+        command = Command(asked, wants, decide, asyncio.get_running_loop().create_future())
+        self._waiting.append(command)
+        self._some.set()
+        return await command.answer
+
+    async def run(self) -> None:
+        """Commit batch after batch until cancelled."""
+        while True:
+            try:
+                async with self._documents.session() as session:
+                    while True:
+                        await self._some.wait()
+                        await self._commit(self._next(), session)
+            except PyMongoError as error:
+                log.warning("commit_session_lost", error=type(error).__name__)
+                await asyncio.sleep(0.1)
+
+    def _next(self) -> list[Command]:
+        count = min(len(self._waiting), self._most_together)
+        batch = [self._waiting.popleft() for _ in range(count)]
+        if not self._waiting:
+            self._some.clear()
+        return batch
+
+    async def _commit(self, commands: list[Command], session: "AsyncClientSession") -> None:
+        """One transaction for all of them; again when it lost a race; a refusal fails alone."""
+        tries = 0
+        while commands := [command for command in commands if command.is_wanted()]:
+            batch = Batch(self._collections, self._teller, self._clock, commands)
+            try:
+                with metrics.COMMIT_SECONDS.time():
+                    async with self._documents.transaction(session):
+                        await batch.load(self._documents, session)
+                        batch.decide()
+                        await batch.write(self._documents, session)
+            except UniqueError as error:
+                error.command.fail(error.refusal)
+            except Exception as error:
+                if not _may_try_again(error):
+                    return await self._split(commands, error, session)
+                tries += 1
+                await asyncio.sleep(min(0.5, 0.002 * 2**tries) * random.random())
+            else:
+                metrics.COMMIT_COMMANDS.observe(len(commands))
+                return batch.answer()
+
+    async def _split(self, commands: list[Command], error: Exception, session: "AsyncClientSession") -> None:
+        """Halve a batch that fails for a reason nobody foresaw, until its cause fails alone."""
+        if len(commands) == 1:
+            log.error("commit_failed", command=commands[0].asked.command, exc_info=error)
+            return commands[0].fail(error)
+        middle = len(commands) // 2
+        await self._commit(commands[:middle], session)
+        await self._commit(commands[middle:], session)
+
+    async def close(self) -> None:
+        """Refuse what still waits."""
+        while self._waiting:
+            self._waiting.popleft().fail(Unavailable("STOPPING", "the service is stopping", retry_after=1.0))
+
+
+def _may_try_again(error: Exception) -> bool:
+    return isinstance(error, RaceError) or (
+        isinstance(error, PyMongoError) and (lost_race(error) or out_of_reach(error))
+    )

@@ -1,0 +1,183 @@
+"""The one door to MongoDB: opens the client of either driver and hides the handful of differences between the two."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from bson.codec_options import CodecOptions
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+if TYPE_CHECKING:
+    from pymongo import AsyncMongoClient
+    from pymongo.asynchronous.client_session import AsyncClientSession
+    from pymongo.asynchronous.collection import AsyncCollection
+    from pymongo.asynchronous.database import AsyncDatabase
+
+Document = dict[str, Any]
+Driver = Literal["motor", "pymongo"]
+
+#: A commit that has been answered survives the loss of any one machine.
+DURABLE = WriteConcern("majority", j=True)
+
+
+class Documents:
+    """One database of a replica set. Collections are kept, because looking them up costs on every call."""
+
+    def __init__(self, uri: str, database: str, driver: Driver = "motor") -> None:
+        self._pymongo = driver == "pymongo"
+        options: dict[str, Any] = {"tz_aware": True, "retryWrites": True, "appname": database}
+        options["serverSelectionTimeoutMS"] = 5000
+        self._client = _client(driver, uri, options)
+        codec: CodecOptions[Document] = CodecOptions(tz_aware=True)
+        self.database: AsyncDatabase[Document] = self._client.get_database(
+            database, codec_options=codec, write_concern=DURABLE
+        )
+        self._collections: dict[str, AsyncCollection[Document]] = {}
+
+    def collection(self, name: str) -> "AsyncCollection[Document]":
+        """The collection of that name; what is written to it alone is durable too."""
+        found = self._collections.get(name)
+        if found is None:
+            found = self._collections[name] = self.database[name]
+        return found
+
+    @asynccontextmanager
+    async def session(self) -> "AsyncIterator[AsyncClientSession]":
+        """A session to run transactions in, one after another."""
+        started = self._client.start_session()
+        session = started if self._pymongo else await cast("Any", started)
+        try:
+            yield session
+        finally:
+            await session.end_session()
+
+    @asynccontextmanager
+    async def transaction(self, session: "AsyncClientSession") -> AsyncIterator[None]:
+        """All that is done with the session inside happens together and durably, or not at all.
+
+        A commit of which nobody knows whether it happened is asked again until somebody knows.
+        """
+        begun = session.start_transaction(ReadConcern("snapshot"), DURABLE, ReadPreference.PRIMARY)
+        if self._pymongo:
+            await begun
+        try:
+            yield
+        except BaseException:
+            await _abort(session)
+            raise
+        await _settle(session)
+
+    @asynccontextmanager
+    async def feed(
+        self, collection: str, pipeline: Sequence[Document], token: Document | None
+    ) -> "AsyncIterator[Feed]":
+        """The changes of a collection from a place on, or from now on; batch by batch, as the server gives them.
+
+        The drivers' own change streams hand out one change a call; with motor each costs a hop to a thread.
+        """
+        stage: Document = {"$changeStream": {"resumeAfter": token} if token else {}}
+        async with self.session() as session:
+            opened = await self.database.command(
+                {
+                    "aggregate": collection,
+                    "pipeline": [stage, *pipeline],
+                    "cursor": {},
+                    "readConcern": {"level": "majority"},
+                },
+                session=session,
+            )
+            feed = Feed(self, collection, session, opened["cursor"])
+            try:
+                yield feed
+            finally:
+                await feed.close()
+
+    async def ping(self) -> Document:
+        """The server's answer to `hello`; raises when there is none."""
+        return await self.database.command("hello")
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        closed = self._client.close()
+        if self._pymongo:
+            await closed
+
+
+class Feed:
+    """An open change feed. `token` is the place behind all that was handed out."""
+
+    def __init__(
+        self, documents: Documents, collection: str, session: "AsyncClientSession", cursor: Mapping[str, Any]
+    ) -> None:
+        self._documents = documents
+        self._collection = collection
+        self._session = session
+        self._cursor = cursor["id"]
+        self._first: list[Document] | None = cursor["firstBatch"]
+        self.token: Document = cursor["postBatchResumeToken"]
+
+    async def next(self, *, wait: float = 0.5, most: int = 256) -> list[Document]:
+        """The next changes; none after waiting so many seconds in vain."""
+        if self._first:
+            batch, self._first = self._first, None
+            return batch
+        more = {
+            "getMore": self._cursor,
+            "collection": self._collection,
+            "batchSize": most,
+            "maxTimeMS": int(wait * 1000),
+        }
+        cursor = (await self._documents.database.command(more, session=self._session))["cursor"]
+        if not cursor["id"]:
+            raise ConnectionFailure("the change feed was closed by the server")
+        self.token = cursor["postBatchResumeToken"]
+        return list(cursor["nextBatch"])
+
+    async def close(self) -> None:
+        """Let go of the server's cursor; one that cannot be told expires by itself."""
+        with contextlib.suppress(PyMongoError):
+            kill = {"killCursors": self._collection, "cursors": [self._cursor]}
+            await self._documents.database.command(kill, session=self._session)
+
+
+def _client(driver: Driver, uri: str, options: dict[str, Any]) -> "AsyncMongoClient[Document]":
+    """Imports only the driver that is wanted; the other one would cost memory for nothing."""
+    if driver == "pymongo":
+        from pymongo import AsyncMongoClient
+
+        return AsyncMongoClient(uri, **options)
+    from motor.motor_asyncio import AsyncIOMotorClient
+
+    return cast("AsyncMongoClient[Document]", AsyncIOMotorClient(uri, **options))
+
+
+async def _abort(session: "AsyncClientSession") -> None:
+    with contextlib.suppress(PyMongoError):  # what cannot be reached cannot be told; it gives up by itself
+        await asyncio.shield(session.abort_transaction())
+
+
+async def _settle(session: "AsyncClientSession") -> None:
+    for _ in range(100):
+        try:
+            return await session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult"):
+                raise
+            await asyncio.sleep(0.1)
+    raise ConnectionFailure("nobody knows whether the transaction was committed")
+
+
+def lost_race(error: PyMongoError) -> bool:
+    """Another writer was first; the same work may be tried again at once."""
+    return error.has_error_label("TransientTransactionError") and not isinstance(error, ConnectionFailure)
+
+
+def out_of_reach(error: PyMongoError) -> bool:
+    """The server cannot be reached, or is changing its primary; the same may be tried again after a while."""
+    stepping_down = isinstance(error, OperationFailure) and error.code in {91, 189, 10107, 11600, 11602, 13435, 13436}
+    return stepping_down or isinstance(error, ConnectionFailure)

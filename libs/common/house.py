@@ -1,0 +1,194 @@
+"""A running service: what it needs is opened in order, its servers answer, and at a stop all is closed in reverse."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from types import ModuleType
+from typing import Any
+
+import nats
+import structlog
+import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc import aio, ssl_server_credentials
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection
+from nats.aio.client import Client
+from nats.js.api import RetentionPolicy, StorageType, StoreCompression, StreamConfig
+from prometheus_client import start_http_server
+
+from libs.api.hatchery.operations.v1 import operations_pb2
+from libs.api.hatchery.operations.v1.operations_pb2_grpc import add_OperationsServiceServicer_to_server
+from libs.common import logs, tracing
+from libs.common.clock import Clock, Names
+from libs.common.documents import Documents
+from libs.common.identity import Keys, Verifier
+from libs.common.inbox import Heed, Inbox
+from libs.common.interceptors import Road
+from libs.common.operations import OperationsRpc
+from libs.common.permissions import permissions
+from libs.common.profile import City, read_profile
+from libs.common.relay import Relay
+from libs.common.settings import Settings
+from libs.common.store import Store
+from libs.common.sweeper import Due, Sweeper
+
+log = structlog.get_logger()
+
+#: A request that is larger is refused before it is read.
+MOST_BYTES = 1 << 20
+Heeds = Mapping[str, Sequence[Heed]]
+
+
+class House:
+    """What a service is built from, opened and ready."""
+
+    def __init__(self, name: str, settings: Settings, documents: Documents, connection: Client, clock: Clock) -> None:
+        self.name = name
+        self.settings = settings
+        self.documents = documents
+        self.connection = connection
+        self.clock = clock
+        self.names = Names(clock)
+        self.city: City = read_profile(settings.profile)
+
+    async def serve(
+        self,
+        add: Callable[[aio.Server], None],
+        contract: ModuleType,
+        store: Store,
+        *,
+        heeds: Heeds,
+        due: tuple[Due, ...] = (),
+    ) -> None:
+        """Answer until told to stop: `add` puts the service's methods on the server, `contract` is its proto."""
+        settings = self.settings
+        await store.prepare()
+        relay = Relay(self.documents, self.connection.jetstream(), self.name, settings.lease)
+        inboxes = {source: self._inbox(source, heeded) for source, heeded in heeds.items()}
+        sweeper = Sweeper(self.documents, self.name, due, self.clock, settings.sweep)
+        operations = OperationsRpc(self.name, self.documents, relay, inboxes, self.clock.now())
+        server = await self._server(add, operations, [*_services(contract), *_services(operations_pb2)])
+        async with asyncio.TaskGroup() as tasks:
+            loops = [store.loop.run(), self._tell(relay), *(inbox.run() for inbox in inboxes.values()), sweeper.run()]
+            running = [tasks.create_task(loop) for loop in loops]
+            await server.start()
+            log.info("serving", listen=settings.listen, pid_ready=True)
+            await _told_to_stop()
+            log.info("stopping")
+            await server.stop(settings.grace)
+            await store.loop.close()
+            for task in running:
+                task.cancel()
+
+    def _inbox(self, source: str, heeded: Sequence[Heed]) -> Inbox:
+        tries, backoff = self.settings.fact_tries, self.settings.fact_backoff
+        return Inbox(self.documents, self.connection, self.name, source, heeded, tries=tries, backoff=backoff)
+
+    async def _tell(self, relay: Relay) -> None:
+        """Make the stream that keeps our facts, without an age limit, then relay."""
+        config = StreamConfig(
+            name=self.name.upper(),
+            subjects=[f"hatchery.{self.name}.>"],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            compression=StoreCompression.S2,
+            num_replicas=self.settings.nats_replicas,
+            duplicate_window=600,
+        )
+        while True:
+            try:
+                await self.connection.jetstream().add_stream(config)
+                break
+            except (nats.errors.Error, TimeoutError) as error:
+                log.warning("stream_not_made", error=type(error).__name__)
+                await asyncio.sleep(0.5)
+        await relay.run()
+
+    async def _server(
+        self, add: Callable[[aio.Server], None], operations: OperationsRpc, services: list[ServiceDescriptor]
+    ) -> aio.Server:
+        settings = self.settings
+        keys = Keys(settings.jwks)
+        verifier = Verifier(keys, settings.issuer, settings.audience)
+        road = Road(permissions(services), verifier, settings.deadline)
+        options = [("grpc.max_receive_message_length", MOST_BYTES), ("grpc.so_reuseport", 0)]
+        server = aio.server(interceptors=(road,), options=options)
+        add(server)
+        add_OperationsServiceServicer_to_server(operations, server)
+        names = [service.full_name for service in services]
+        answers = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(answers, server)
+        for name in ("", *names):
+            await answers.set(name, health_pb2.HealthCheckResponse.SERVING)
+        reflection.enable_server_reflection(
+            [*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name], server
+        )
+        _listen(server, settings)
+        return server
+
+
+def _services(contract: ModuleType) -> list[ServiceDescriptor]:
+    return list(contract.DESCRIPTOR.services_by_name.values())
+
+
+def _listen(server: aio.Server, settings: Settings) -> None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        port = server.add_insecure_port(settings.listen)
+    else:
+        authority = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
+        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+        credentials = ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
+        port = server.add_secure_port(settings.listen, credentials)
+    if not port:
+        raise OSError(f"cannot listen on {settings.listen}")
+
+
+async def _told_to_stop() -> None:
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+
+
+@asynccontextmanager
+async def house(name: str, settings: Settings) -> AsyncIterator[House]:
+    """Logs, traces, metrics, MongoDB and NATS: opened here, closed in reverse."""
+    logs.configure(settings.log_level, service=name)
+    tracing.configure(name, settings.otlp_endpoint)
+    async with AsyncExitStack() as stack:
+        if settings.metrics_listen:
+            host, _, port = settings.metrics_listen.rpartition(":")
+            page, thread = start_http_server(int(port), host)
+            stack.callback(thread.join)
+            stack.callback(page.shutdown)
+        database = settings.mongo_database or f"hatchery_{name}"
+        documents = Documents(settings.mongo_uri.get_secret_value(), database, settings.mongo_driver)
+        stack.push_async_callback(documents.close)
+        await documents.ping()
+        connection = await _connect(name, settings)
+        stack.push_async_callback(_close, connection)
+        yield House(name, settings, documents, connection, Clock())
+
+
+async def _connect(name: str, settings: Settings) -> Client:
+    options: dict[str, Any] = {"name": name, "max_reconnect_attempts": -1, "reconnect_time_wait": 0.2}
+    if settings.nats_seed_file is not None:
+        options["nkeys_seed"] = str(settings.nats_seed_file)
+
+    async def note(error: Exception) -> None:
+        log.warning("nats_error", error=type(error).__name__)
+
+    return await nats.connect(settings.nats_url.split(","), error_cb=note, **options)
+
+
+async def _close(connection: Client) -> None:
+    with suppress(nats.errors.Error):
+        await connection.close()
+
+
+def run(main: Callable[[], Any]) -> None:
+    """Run a service's main until it is told to stop."""
+    uvloop.run(main())

@@ -1,0 +1,129 @@
+"""Who calls: bearer tokens (JWT), verified against the issuer's public keys and remembered until they expire."""
+
+import asyncio
+import json
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+import structlog
+
+from libs.common.errors import Unauthenticated
+
+log = structlog.get_logger()
+
+#: Only signatures that need a private key; never none, never a shared secret.
+ALGORITHMS = ("EdDSA", "ES256", "ES384", "RS256", "PS256")
+ROLE_NAMES = frozenset({"operator", "mentor", "founder", "official", "evaluator", "integrator", "admin"})
+_REQUIRED = ["exp", "iat", "sub", "aud", "iss"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, in which role, and the resource names that narrow it (`*`: nothing does)."""
+
+    subject: str
+    role: str
+    scopes: frozenset[str]
+    expires: float
+
+
+class Keys:
+    """The issuer's public keys, read from a file or a URL, and read again when a token names one not known."""
+
+    def __init__(self, source: str, *, at_most_every: float = 10.0) -> None:
+        self._source = source
+        self._at_most_every = at_most_every
+        self._read_at = float("-inf")
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._reading = asyncio.Lock()
+
+    async def find(self, kid: str) -> jwt.PyJWK | None:
+        """The key of that id, or None when the issuer has none such."""
+        if kid not in self._keys:
+            async with self._reading:
+                if kid not in self._keys and time.monotonic() - self._read_at > self._at_most_every:
+                    await self.read()
+        return self._keys.get(kid)
+
+    async def read(self) -> None:
+        """Take over what the issuer publishes now; a key that it no longer publishes counts no more."""
+        self._read_at = time.monotonic()
+        text = await asyncio.to_thread(self._fetch)
+        self._keys = {key["kid"]: jwt.PyJWK(key) for key in json.loads(text)["keys"] if "kid" in key}
+        log.info("keys_read", source=self._source, keys=len(self._keys))
+
+    def _fetch(self) -> bytes:
+        if self._source.startswith(("http://", "https://")):
+            with urllib.request.urlopen(self._source, timeout=5) as page:  # noqa: S310 - the scheme is checked above
+                return bytes(page.read(1 << 20))
+        return Path(self._source).read_bytes()
+
+
+class Verifier:
+    """Turns tokens into callers. At most `most` verified tokens are remembered, each until it expires."""
+
+    def __init__(self, keys: Keys, issuer: str, audience: str, *, most: int = 10_000) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._most = most
+        self._known: dict[str, Caller] = {}
+
+    async def caller(self, authorization: str) -> Caller:
+        """Who sent this `authorization` header; Unauthenticated when the token does not count."""
+        known = self._known.get(authorization)
+        if known is not None:
+            if known.expires > time.time():
+                return known
+            del self._known[authorization]
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("TOKEN_MISSING", "a bearer token is needed")
+        try:
+            verified = _caller(await self._claims(token.strip()))
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            raise Unauthenticated("TOKEN_INVALID", f"the token does not count: {_why(error)}") from None
+        if len(self._known) >= self._most:
+            del self._known[next(iter(self._known))]  # the oldest
+        self._known[authorization] = verified
+        return verified
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        header = jwt.get_unverified_header(token)
+        if header.get("alg") not in ALGORITHMS:
+            raise jwt.InvalidAlgorithmError
+        key = await self._keys.find(str(header.get("kid")))
+        if key is None:
+            raise jwt.InvalidKeyError
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[header["alg"]],
+            audience=self._audience,
+            issuer=self._issuer,
+            options={"require": _REQUIRED},
+        )
+        return claims
+
+
+def _caller(claims: dict[str, Any]) -> Caller:
+    """The caller that the claims describe; without scopes it reaches nothing."""
+    role, scopes = claims.get("role"), claims.get("scopes", [])
+    if role not in ROLE_NAMES or not isinstance(scopes, list):
+        raise ValueError("no role that is known")
+    return Caller(str(claims["sub"]), role, frozenset(map(str, scopes)), float(claims["exp"]))
+
+
+def _why(error: Exception) -> str:
+    """In words that give nothing away."""
+    if isinstance(error, jwt.ExpiredSignatureError):
+        return "it has expired"
+    if isinstance(error, jwt.ImmatureSignatureError):
+        return "it is not valid yet"
+    if isinstance(error, jwt.InvalidAudienceError | jwt.InvalidIssuerError):
+        return "it is meant for another"
+    return "it is not one of the issuer's"

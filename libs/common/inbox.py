@@ -1,0 +1,208 @@
+"""The inbox: hands the facts of other services to the methods that heed them, each once and in order, and parks what cannot be handled."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.errors import NotFoundError
+
+from libs.common import metrics
+from libs.common.asking import Asked, digest
+from libs.common.documents import Document, Documents
+from libs.common.errors import NotFound
+from libs.common.mapping import decode
+from libs.common.values import Value
+
+log = structlog.get_logger()
+
+PARKED = "parked"
+#: Seconds that a heeded fact may wait for its commit before it counts as a failed try.
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heed:
+    """A fact that is heeded: its message, the value it is read into, and the method that is called with it."""
+
+    message: type[Message]
+    value: type[Value]
+    method: Callable[[Any, Asked], Awaitable[object]]
+
+
+class Told(Value):
+    """What a heeder needs to know of every fact: the entity, and the version of it that the fact tells of."""
+
+    name: str
+    sequence: int = 0
+
+
+class Inbox:
+    """The facts of one other service, by a durable pull consumer that bears the heeding service's name.
+
+    A fact is acknowledged after its effect is committed. It is tried `tries` times, with a pause of
+    `backoff` seconds that doubles, and then parked; meanwhile the facts behind it go on.
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        connection: Client,
+        service: str,
+        source: str,
+        heeds: Sequence[Heed],
+        *,
+        tries: int = 5,
+        backoff: float = 1.0,
+        together: int = 256,
+    ) -> None:
+        self._documents = documents
+        self._connection = connection
+        self._stream = connection.jetstream()
+        self.service, self.source = service, source
+        self._heeds: Mapping[str, Heed] = {heed.message.DESCRIPTOR.full_name: heed for heed in heeds}
+        self._tries = tries
+        self._backoff = backoff
+        self._together = together
+
+    async def run(self) -> None:
+        """Fetch and handle until cancelled; begin again when the connection fails."""
+        while True:
+            try:
+                await self._ensure_consumer()
+                await self._handle_on()
+            except NotFoundError:
+                await asyncio.sleep(0.2)  # the other service has not made its stream yet
+            except (NatsError, TimeoutError) as error:
+                log.warning("inbox_interrupted", source=self.source, error=type(error).__name__)
+                await asyncio.sleep(0.2)
+
+    async def _ensure_consumer(self) -> None:
+        await self._stream.add_consumer(
+            self.source.upper(),
+            ConsumerConfig(
+                durable_name=self.service,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=PATIENCE + 10,
+                max_ack_pending=self._together * 4,
+                filter_subjects=sorted(self._heeds),
+            ),
+        )
+
+    async def _handle_on(self) -> None:
+        """Keep one request for facts standing; what has come by then is handled together."""
+        inbox = self._connection.new_inbox()
+        facts = await self._connection.subscribe(inbox)
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.source.upper()}.{self.service}"
+        request = json.dumps({"batch": self._together, "expires": 5_000_000_000}).encode()
+        try:
+            while True:
+                await self._connection.publish(subject, request, reply=inbox)
+                await self._until_spent(facts)
+        finally:
+            with contextlib.suppress(NatsError):
+                await facts.unsubscribe()
+
+    async def _until_spent(self, facts: Subscription) -> None:
+        """Handle what one request brings, until it has brought all that it asked for or has expired."""
+        got = 0
+        while got < self._together:
+            messages = [await facts.next_msg(timeout=10)]
+            while facts.pending_msgs:
+                messages.append(await facts.next_msg(timeout=1))
+            told = [message for message in messages if message.reply]
+            if told:
+                got += len(told)
+                await asyncio.gather(*(self._handle(message) for message in told))
+            if len(told) < len(messages):  # a status instead of a fact: the request is spent
+                return
+
+    async def _handle(self, message: Msg) -> None:
+        try:
+            await self.heed(message.headers or {}, message.data)
+        except Exception as error:  # whatever it is, it must not hold up the others
+            await self._failed(message, error)
+        else:
+            await message.ack()
+
+    async def heed(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Let one fact take effect; a repeat of it takes none."""
+        heed = self._heeds[headers["ce-type"]]
+        message = heed.message.FromString(body)
+        told = decode(message, heed.value).model_copy(update={"sequence": int(headers["ce-sequence"])})
+        asked = Asked(
+            actor=f"services/{self.service}",
+            command=headers["ce-type"],
+            request_id=headers["ce-id"],
+            digest=digest(headers["ce-type"], message),
+            deadline=asyncio.get_running_loop().time() + PATIENCE,
+            traceparent=headers.get("traceparent", ""),
+        )
+        await heed.method(told, asked)
+        metrics.FACTS_HEEDED.labels(self.source).inc()
+        lag = datetime.now(UTC) - datetime.fromisoformat(headers["ce-time"])
+        metrics.FACT_LAG.labels(self.source).observe(lag.total_seconds())
+
+    async def _failed(self, message: Msg, error: Exception) -> None:
+        tries = message.metadata.num_delivered
+        fact = (message.headers or {}).get("ce-id")
+        log.warning("fact_failed", source=self.source, fact=fact, tries=tries, exc_info=error)
+        if tries < self._tries:
+            await message.nak(delay=self._backoff * 2 ** (tries - 1))
+            return
+        await self._park(message, error, tries)
+        await message.ack()
+
+    async def _park(self, message: Msg, error: Exception, tries: int) -> None:
+        headers = dict(message.headers or {})
+        document: Document = {
+            "source": self.source,
+            "headers": headers,
+            "body": message.data,
+            "error": f"{type(error).__name__}: {error}"[:500],
+            "tries": tries,
+            "at": datetime.now(UTC),
+        }
+        name = headers.get("ce-id", f"sequence-{message.metadata.sequence.stream}")
+        await self._documents.collection(PARKED).replace_one({"_id": name}, document, upsert=True)
+        metrics.FACTS_PARKED.labels(self.source).inc()
+        log.error("fact_parked", source=self.source, fact=name, error=type(error).__name__)
+
+    async def replay(self, parked: Document) -> None:
+        """Handle a parked fact again, and on success forget that it was parked."""
+        await self.heed(parked["headers"], bytes(parked["body"]))
+        await self._documents.collection(PARKED).delete_one({"_id": parked["_id"]})
+        log.info("fact_replayed", source=self.source, fact=parked["_id"])
+
+    def readable(self, parked: Document) -> str:
+        """What a parked fact says, as JSON; as hexadecimal digits when it cannot be read."""
+        heed = self._heeds.get(parked["headers"].get("ce-type", ""))
+        try:
+            if heed is not None:
+                return MessageToJson(heed.message.FromString(bytes(parked["body"])), preserving_proto_field_name=True)
+        except ValueError:
+            pass
+        return bytes(parked["body"]).hex()
+
+    async def lag(self) -> tuple[int, int]:
+        """How many facts wait, and how many are in hand; zeros while the other service has no stream."""
+        with contextlib.suppress(NotFoundError):
+            info = await self._stream.consumer_info(self.source.upper(), self.service)
+            return info.num_pending or 0, info.num_ack_pending or 0
+        return 0, 0
+
+
+def not_parked(name: str) -> NotFound:
+    """What to answer for a parked fact that is not there."""
+    return NotFound("PARKED_FACT_NOT_FOUND", f"{name} is not parked", name=name)

@@ -1,0 +1,72 @@
+"""The sweeper: hands what has become due to the method that deals with it, once, however many replicas sweep."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from libs.common.asking import Asked
+from libs.common.clock import Clock
+from libs.common.documents import Documents
+from libs.common.errors import Refusal
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A kind of entity that carries the moment at which it must change by itself, in `field`, and what changes it."""
+
+    collection: str
+    method: Callable[[str, Asked], Awaitable[object]]
+    field: str = "due_time"
+
+
+class Sweeper:
+    """Looks for what is due by its index, every so many seconds, and asks for the change as any caller would."""
+
+    def __init__(self, documents: Documents, service: str, dues: tuple[Due, ...], clock: Clock, every: float) -> None:
+        self._documents = documents
+        self._actor = f"services/{service}/sweeper"
+        self._dues = dues
+        self._clock = clock
+        self._every = every
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while self._dues:
+            for due in self._dues:
+                try:
+                    while await self.sweep(due):
+                        pass
+                except PyMongoError as error:
+                    log.warning("sweep_interrupted", collection=due.collection, error=type(error).__name__)
+            await asyncio.sleep(self._every)
+
+    async def sweep(self, due: Due, most: int = 256) -> bool:
+        """Ask for the change of what is due now; True when there may be more."""
+        ready = {due.field: {"$lte": self._clock.now()}}
+        found = self._documents.collection(due.collection).find(ready, {due.field: 1}).sort(due.field, 1).limit(most)
+        rows = await found.to_list(None)
+        done = await asyncio.gather(*(self._ask(due, row) for row in rows))
+        return len(rows) == most and all(done)
+
+    async def _ask(self, due: Due, row: Mapping[str, Any]) -> bool:
+        moment = row[due.field].isoformat()
+        asked = Asked(
+            actor=self._actor,
+            command=f"due:{due.collection}",
+            request_id=f"{row['_id']}@{moment}",
+            digest=hashlib.blake2b(moment.encode(), digest_size=16).digest(),
+            deadline=asyncio.get_running_loop().time() + 30,
+        )
+        try:
+            await due.method(row["_id"], asked)
+        except Refusal as refused:
+            log.warning("due_refused", name=row["_id"], reason=refused.reason)
+            return False
+        return True

@@ -1,0 +1,44 @@
+"""Traces, after the W3C standard: always passed on, and recorded when there is somewhere to send them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_propagator = TraceContextTextMapPropagator()
+_recording = False
+
+
+def configure(service: str, endpoint: str) -> None:
+    """Send spans to the endpoint (OTLP over gRPC). Without one the SDK is not even imported; it is heavy."""
+    global _recording
+    if not endpoint:
+        return
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
+    trace.set_tracer_provider(provider)
+    _recording = True
+
+
+@contextmanager
+def span(name: str, parent: str, kind: SpanKind) -> Iterator[str]:
+    """Record what happens inside as a span below `parent` (a traceparent); yields the traceparent to pass on."""
+    if not _recording:
+        yield parent
+        return
+    context = _propagator.extract({"traceparent": parent})
+    with trace.get_tracer("hatchery").start_as_current_span(name, context, kind) as current:
+        carrier: dict[str, str] = {}
+        _propagator.inject(carrier)
+        try:
+            yield carrier.get("traceparent", parent)
+        except BaseException as error:
+            current.set_status(Status(StatusCode.ERROR, type(error).__name__))
+            raise

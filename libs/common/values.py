@@ -1,0 +1,166 @@
+"""The words that every domain is written in: values, entities, facts, changes, and the texts, days and lists in them."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from libs.common.errors import Invalid, Stale, Violation
+
+
+class Value(BaseModel):
+    """Something that is what it says, and never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Entity(Value):
+    """One aggregate: one document with one owner of its invariants.
+
+    `version` counts its changes from 1; the commit sets it and the times, never a decision.
+    """
+
+    #: The fields through which a caller whose scope is narrowed may reach the entity.
+    reached_by: ClassVar[tuple[str, ...]] = ("name",)
+
+    name: str
+    version: int = 0
+    create_time: datetime = datetime.fromtimestamp(0, UTC)
+    update_time: datetime = datetime.fromtimestamp(0, UTC)
+
+    @property
+    def etag(self) -> str:
+        """Changes with every change of the entity."""
+        return f"v{self.version}"
+
+    def must_match(self, etag: str) -> None:
+        """Refuse a change that was decided on an older version (ETAG_MISMATCH)."""
+        if etag and etag != self.etag:
+            raise Stale("ETAG_MISMATCH", "it has changed since it was read", name=self.name, etag=self.etag)
+
+    def with_(self, **fields: object) -> Self:
+        """The same entity with some fields changed."""
+        return self.model_copy(update=fields)
+
+
+class Fact(Value):
+    """Something that happened to the entity called `name`; its class is named as its message."""
+
+    name: str
+
+    @classmethod
+    def of(cls, entity: Entity, **more: object) -> Self:
+        """The fact with the fields that the entity has, and some that it has not."""
+        return cls.model_validate({**_attributes(cls, entity), **more})
+
+
+def _attributes(kind: type[Value], source: Value) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in kind.model_fields if hasattr(source, name)}
+
+
+Reply = TypeVar("Reply", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[Reply]):
+    """All that a decision can want: what to answer, which entities to keep, which facts to tell."""
+
+    reply: Reply
+    saves: tuple[Entity, ...] = ()
+    facts: tuple[Fact, ...] = field(default=())
+
+
+class Spec(Value):
+    """What people may say of an entity; its fields bear the names of the entity's."""
+
+    #: Fields that an entity cannot be without.
+    required: ClassVar[tuple[str, ...]] = ()
+
+    def must_be_complete(self, path: str) -> None:
+        """Refuse a required field that is empty (REQUIRED)."""
+        missing = [name for name in self.required if not getattr(self, name)]
+        if missing:
+            raise Invalid(*(Violation(f"{path}.{name}", "REQUIRED", "Field required") for name in missing))
+
+    def chosen(self, mask: tuple[str, ...]) -> Mapping[str, Any]:
+        """The fields that an update mask names, `*` for all (AIP-134); an unknown one is UNKNOWN_FIELD."""
+        known = type(self).model_fields
+        names = tuple(known) if mask == ("*",) else mask
+        for place, name in enumerate(names):
+            if name not in known:
+                raise Invalid.field(f"update_mask.paths[{place}]", "UNKNOWN_FIELD", f"no field is called {name!r}")
+        return {name: getattr(self, name) for name in names}
+
+
+class Listing(Value):
+    """What every list is asked with: 0 stands for 50 on a page, more than 200 for 200."""
+
+    page_size: Annotated[int, Field(ge=0)] = 0
+    page_token: Annotated[str, StringConstraints(max_length=1000)] = ""
+
+    @property
+    def limit(self) -> int:
+        """How many to give at the most."""
+        return min(self.page_size or 50, 200)
+
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class Paged(Generic[E]):
+    """A page, and the token of the next one, empty on the last."""
+
+    items: tuple[E, ...]
+    next_page_token: str = ""
+
+    def __iter__(self) -> Iterator[E]:
+        return iter(self.items)
+
+
+# Days are kept as instants at midnight UTC, because BSON knows no day.
+Day = Annotated[date, PlainSerializer(lambda day: datetime(day.year, day.month, day.day, tzinfo=UTC))]
+
+# Alphabets whose letters look alike, so that a word which mixes them deceives the eye.
+_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
+# Marks that turn the reading direction, or that nobody sees.
+_UNSEEN = frozenset("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+
+
+def plain(text: str) -> str:
+    """The text in one normal form (NFC); refuses what deceives: control characters, words of mixed alphabets."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = unicodedata.normalize("NFC", text)
+    scripts: set[str] = set()
+    for letter in text:
+        if letter in _UNSEEN or unicodedata.category(letter) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}:
+            raise PydanticCustomError("control_character", "holds a character that cannot be seen")
+        if not letter.isalpha():
+            scripts.clear()
+            continue
+        scripts.add(unicodedata.name(letter, "").partition(" ")[0])
+        if len(scripts & _ALIKE) > 1:
+            raise PydanticCustomError("mixed_scripts", "mixes alphabets that look alike in one word")
+    return text
+
+
+Plain = AfterValidator(plain)
+#: A name that people read, at most 120 characters; Chinese and Latin may mix.
+Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), Plain]
+#: A line of text, at most 200 characters.
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), Plain]
+#: A code of a city's profile, at most 60 characters.
+Code = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$", max_length=60)]
+#: A district or zone of a city's profile.
+DistrictName = Annotated[str, StringConstraints(pattern=r"^(districts/[0-9]{6})?$", max_length=40)]
+#: An entity's version as its reader saw it.
+Etag = Annotated[str, StringConstraints(pattern=r"^(v[0-9]{1,18})?$", max_length=64)]
+#: The paths of an update mask.
+Mask = Annotated[tuple[Annotated[str, StringConstraints(max_length=60)], ...], Field(min_length=1, max_length=50)]
+SpaceName = Annotated[str, StringConstraints(pattern=r"^spaces/[0-9a-z]{1,40}$", max_length=80)]
+StartupName = Annotated[str, StringConstraints(pattern=r"^startups/[0-9a-z]{1,40}$", max_length=80)]

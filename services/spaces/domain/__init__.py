@@ -1,0 +1,62 @@
+"""Spaces, their capacity by day, and the tenancies in them: entities, rules and facts; decides, touches nothing."""
+
+from services.spaces.domain.asks import (
+    BatchGetSpaces,
+    CreateSpace,
+    EndTenancy,
+    GetSpace,
+    GetTenancy,
+    ListSpaces,
+    ListTenancies,
+    RegisterTenant,
+    SpaceSpec,
+    UpdateSpace,
+)
+from services.spaces.domain.space import Space, SpaceCreated, SpaceUpdated, create_space, update_space
+from services.spaces.domain.tenancy import (
+    Occupant,
+    Stay,
+    Tenancy,
+    TenancyActivated,
+    TenancyEnded,
+    TenancySigned,
+    advance,
+    end_tenancy,
+    note_startup,
+    register_tenant,
+)
+from services.spaces.domain.words import EndReason, Kind, Let, Period, SpaceState, TenancyState
+
+__all__ = [
+    "BatchGetSpaces",
+    "CreateSpace",
+    "EndReason",
+    "EndTenancy",
+    "GetSpace",
+    "GetTenancy",
+    "Kind",
+    "Let",
+    "ListSpaces",
+    "ListTenancies",
+    "Occupant",
+    "Period",
+    "RegisterTenant",
+    "Space",
+    "SpaceCreated",
+    "SpaceSpec",
+    "SpaceState",
+    "SpaceUpdated",
+    "Stay",
+    "Tenancy",
+    "TenancyActivated",
+    "TenancyEnded",
+    "TenancySigned",
+    "TenancyState",
+    "UpdateSpace",
+    "advance",
+    "create_space",
+    "end_tenancy",
+    "note_startup",
+    "register_tenant",
+    "update_space",
+]
