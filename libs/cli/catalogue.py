@@ -29,9 +29,7 @@ KEEPERS = tuple(name for name, entry in CATALOGUE.items() if entry.keeps)
 
 def present() -> tuple[str, ...]:
     """The services that can be started: those whose package is there."""
-    return tuple(
-        name for name in CATALOGUE if _found(f"services.{name}") and _found(f"services.{name}.__main__")
-    )
+    return tuple(name for name in CATALOGUE if _found(f"services.{name}") and _found(f"services.{name}.__main__"))
 
 
 def _found(module: str) -> bool:

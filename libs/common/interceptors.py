@@ -11,7 +11,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
-from grpc.aio import ServerInterceptor, ServicerContext
+from grpc.aio import ServerInterceptor
 from opentelemetry.trace import SpanKind
 
 from libs.common import metrics, tracing
@@ -23,7 +23,8 @@ from libs.common.permissions import permit
 
 log = structlog.get_logger()
 
-Handler = Callable[[bytes, ServicerContext[bytes, Message]], Awaitable[Message]]
+# grpc's own types for these are generic in its stubs and not at run time.
+Handler = Any
 #: No caller holds a place in the queue for longer than this many seconds.
 LONGEST = 60.0
 
@@ -45,11 +46,11 @@ _call: ContextVar[Call] = ContextVar("call")
 def asked(request: Message) -> Asked:
     """The circumstances of the call under way; Invalid for a request id that is none."""
     call = _call.get()
-    name = print_ = ""
-    if "request_id" in request.DESCRIPTOR.fields_by_name:
-        name = request_id(request.request_id)  # type: ignore[attr-defined]  # the field is there, as just seen
-        print_ = digest(call.method, request)  # type: ignore[assignment]
-    return Asked(call.caller, call.method, name, print_ or b"", call.deadline, call.reach, call.traceparent)
+    name, fingerprint = "", b""
+    given: str | None = getattr(request, "request_id", None)
+    if given is not None:
+        name, fingerprint = request_id(given), digest(call.method, request)
+    return Asked(call.caller, call.method, name, fingerprint, call.deadline, call.reach, call.traceparent)
 
 
 class Road(ServerInterceptor):
@@ -59,22 +60,22 @@ class Road(ServerInterceptor):
         self._permissions = permissions
         self._verifier = verifier
         self._deadline = deadline
-        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self._handlers: dict[str, Handler] = {}
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    ) -> Handler:
         """The method's handler with the four duties before it, made once per method."""
         handler = self._handlers.get(details.method)
         if handler is None:
             handler = await continuation(details)
-            if handler is not None and details.method in self._permissions:
+            if handler and details.method in self._permissions:
                 handler = self._handlers[details.method] = self._with_duties(details.method, handler)
         return handler
 
-    def _with_duties(self, path: str, handler: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    def _with_duties(self, path: str, handler: Any) -> Handler:
         method = path.removeprefix("/").replace("/", ".")
         seconds = {code: metrics.RPC_SECONDS.labels(method, code.name) for code in StatusCode}
 

@@ -242,10 +242,7 @@ def test_credit_codes_of_the_demo_hold(demo: dict[str, Any]) -> None:
         # An organisation code's letters count on from 10; a credit code's alphabet lacks five letters.
         rest = sum(int(letter, 36) * weight for letter, weight in organisation) % 11
         assert code[16] == "0X987654321"[rest], code
-        rest = (
-            sum(letters.index(letter) * weight for letter, weight in zip(code[:17], weights, strict=True))
-            % 31
-        )
+        rest = sum(letters.index(letter) * weight for letter, weight in zip(code[:17], weights, strict=True)) % 31
         assert code[17] == letters[-rest % 31], code
 
 

@@ -23,19 +23,25 @@ class Child:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.name = name
         self.command = list(command)
         self.log = log
         self.env = dict(env) if env is not None else None
+        self.folder = folder
         self.pid_file = log.with_suffix(".pid")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the program; one that an earlier run of ours left behind is ended first."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self._end_leftover()
+        end_leftover(self.pid_file, self.command)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".old.log"))
         guard = shutil.which("setpriv")
@@ -47,6 +53,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 env=self.env,
+                cwd=self.folder,
                 start_new_session=True,
             )
         self.pid_file.write_text(f"{self.process.pid}\n", encoding="ascii")
@@ -73,12 +80,24 @@ class Child:
                 raise Trouble(f"{self.name} was not ready within {seconds:.0f} seconds.\n{self.last_words()}")
             time.sleep(0.01)
 
+    @property
+    def end(self) -> str:
+        """How it ended, for a person."""
+        code = self.process.poll() if self.process else None
+        if code is None:
+            return "it runs"
+        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+    def ask_to_stop(self) -> None:
+        """Ask it to end (SIGTERM), and wait for nothing."""
+        if self.process is not None and self.running:
+            self.process.terminate()
+
     def stop(self, grace: float = 15.0) -> None:
         """Ask it to end (SIGTERM), and kill it when it has not done so within the grace."""
         if self.process is None:
             return
-        if self.running:
-            self.process.terminate()
+        self.ask_to_stop()
         try:
             self.process.wait(grace)
         except subprocess.TimeoutExpired:
@@ -102,14 +121,16 @@ class Child:
             tail = log.read().decode("utf-8", "replace").splitlines()[-lines:]
         return "\n".join([f"The end of its log ({self.log}):", *(f"  {line}" for line in tail)])
 
-    def _end_leftover(self) -> None:
-        if not self.pid_file.exists():
-            return
-        text = self.pid_file.read_text(encoding="ascii").strip()
-        pid = int(text) if text.isdigit() else 0
-        if pid and command_line(pid)[-len(self.command) :] == self.command:
-            end_process(pid)
-        self.pid_file.unlink(missing_ok=True)
+
+def end_leftover(pid_file: Path, marks: Sequence[str]) -> None:
+    """End what an earlier run left behind: the process of the pid file, if these are among its arguments."""
+    if not pid_file.exists():
+        return
+    text = pid_file.read_text(encoding="ascii").strip()
+    pid = int(text) if text.isdigit() else 0
+    if pid and set(marks) <= set(command_line(pid)):
+        end_process(pid)
+    pid_file.unlink(missing_ok=True)
 
 
 def command_line(pid: int) -> list[str]:
@@ -119,9 +140,7 @@ def command_line(pid: int) -> list[str]:
         return [os.fsdecode(part) for part in proc.read_bytes().split(b"\0")[:-1]]
     if Path("/proc/self").exists():
         return []
-    said = subprocess.run(
-        ["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
+    said = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return said.stdout.split()
 
 
@@ -168,9 +187,7 @@ def free_port() -> int:
         port = 20_000 + secrets.randbelow(12_000)
         if free(port):
             return port
-    raise Trouble(
-        "No free port was found on 127.0.0.1 between 20000 and 32000. End some programs and try again."
-    )
+    raise Trouble("No free port was found on 127.0.0.1 between 20000 and 32000. End some programs and try again.")
 
 
 def settle_port(asked: int, memory: Path) -> int:

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from libs.cli.catalogue import KEEPERS
-from libs.cli.servers.children import Child, listening, settle_port
+from libs.cli.servers.children import Child, end_leftover, listening, settle_port
 from libs.cli.servers.secrets import passwords, write_private
 from libs.cli.trouble import Trouble
 
@@ -26,9 +26,7 @@ Client = MongoClient[dict[str, Any]]
 class Mongo:
     """A MongoDB that can be stopped, killed and started again, or one that was given by its URI."""
 
-    def __init__(
-        self, folder: Path, port: int, child: Child | None, words: dict[str, str], given: str = ""
-    ) -> None:
+    def __init__(self, folder: Path, port: int, child: Child | None, words: dict[str, str], given: str = "") -> None:
         self.folder = folder
         self.port = port
         self.given = given
@@ -121,9 +119,7 @@ class Mongo:
         self.child.wait_until(lambda: bool(client.admin.command("hello").get("isWritablePrimary")), 30)
 
     def _client(self, password: str | None = None) -> Client:
-        login: dict[str, Any] = (
-            {"username": ADMIN, "password": password, "authSource": ADMIN} if password else {}
-        )
+        login: dict[str, Any] = {"username": ADMIN, "password": password, "authSource": ADMIN} if password else {}
         return MongoClient(
             "127.0.0.1",
             self.port,
@@ -134,14 +130,14 @@ class Mongo:
         )
 
 
-def start_mongo(
-    folder: Path, port: int = 0, *, services: Sequence[str] = KEEPERS, cache_gb: float = 0.25
-) -> Mongo:
+def start_mongo(folder: Path, port: int = 0, *, services: Sequence[str] = KEEPERS, cache_gb: float = 0.25) -> Mongo:
     """The MongoDB of MONGODB_URI if that is set, else one of our own with its documents in the folder."""
     given = os.environ.get("MONGODB_URI", "")
     if given:
         return Mongo(folder, 0, None, {}, given)
+    folder = folder.resolve()
     (folder / "documents").mkdir(parents=True, exist_ok=True)
+    end_leftover(folder / "mongod.pid", [str(folder / "documents")])
     program = find_mongod(folder)
     words = passwords(folder / "passwords.json", (ADMIN, *services))
     key = folder / "keyfile"

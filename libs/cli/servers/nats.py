@@ -12,7 +12,7 @@ from pathlib import Path
 import nkeys
 
 from libs.cli.catalogue import KEEPERS
-from libs.cli.servers.children import Child, settle_port
+from libs.cli.servers.children import Child, end_leftover, settle_port
 from libs.cli.servers.secrets import write_private
 from libs.cli.trouble import Trouble
 
@@ -39,6 +39,11 @@ class Nats:
     def url(self) -> str:
         """Where clients connect."""
         return self.given or f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def address(self) -> str:
+        """Where it listens, without any secret."""
+        return self.url.partition("://")[2].rpartition("@")[2]
 
     def seed_file(self, service: str) -> Path | None:
         """The file with the seed of a service's key; None when the server was given."""
@@ -78,15 +83,15 @@ def start_nats(folder: Path, port: int = 0, *, services: Sequence[str] = KEEPERS
     given = os.environ.get("NATS_URL", "")
     if given:
         return Nats(folder, 0, None, given)
+    folder = folder.resolve()
     (folder / "keys").mkdir(parents=True, exist_ok=True)
-    port = settle_port(port, folder / "port")
     config = folder / "nats.conf"
+    end_leftover(folder / "nats-server.pid", [str(config)])
+    port = settle_port(port, folder / "port")
     users: list[dict[str, object]] = [{"nkey": public_key(folder / "keys" / f"{ADMIN}.nk")}]
     users += [_user(service, public_key(folder / "keys" / f"{service}.nk")) for service in services]
     write_private(config, _config(folder / "streams", port, users))
-    child = Child(
-        "nats-server", [str(find_nats_server()), "--config", str(config)], folder / "nats-server.log"
-    )
+    child = Child("nats-server", [str(find_nats_server()), "--config", str(config)], folder / "nats-server.log")
     nats = Nats(folder, port, child)
     nats.start()
     return nats

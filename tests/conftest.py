@@ -1,0 +1,105 @@
+"""What all tests share: one real MongoDB for a run, a world of services for a file, ways to read a refusal."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc import StatusCode, aio
+from hypothesis import HealthCheck, settings
+
+from libs.api.hatchery.spaces.v1 import spaces_pb2_grpc
+from libs.api.hatchery.startups.v1 import startups_pb2_grpc
+from libs.cli.servers import Mongo, start_mongo
+from tests.running import Api, World
+
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.load_profile("house")
+
+SERVERS = {"mongo", "world", "spaces", "startups", "documents"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs servers, by the fixtures that it asks for."""
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
+
+@pytest.fixture(scope="session")
+def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongo]:
+    """A real MongoDB for the whole run."""
+    server = start_mongo(tmp_path_factory.mktemp("mongo"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def world(mongo: Mongo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A NATS server and databases of their own for the tests of a file."""
+    made = World(tmp_path_factory.mktemp("world"), mongo)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+async def spaces(world: World) -> AsyncIterator[Api]:
+    """A running spaces, asked as an admin unless a token is given."""
+    replica = world.start("spaces")
+    async with aio.insecure_channel(replica.address) as channel:
+        yield Api(channel, spaces_pb2_grpc, "SpaceService", world.token())
+
+
+@pytest.fixture(scope="module")
+async def startups(world: World) -> AsyncIterator[Api]:
+    """A running startups, asked as an admin unless a token is given."""
+    replica = world.start("startups")
+    async with aio.insecure_channel(replica.address) as channel:
+        yield Api(channel, startups_pb2_grpc, "StartupService", world.token())
+
+
+class Refused:
+    """What a refused call says: its code, its reason, and the fields that are wrong with their reasons."""
+
+    def __init__(self, error: aio.AioRpcError) -> None:
+        self.code: StatusCode = error.code()
+        self.message = error.details() or ""
+        self.reason, self.fields, self.metadata = "", {}, {}
+        trailing = error.trailing_metadata() or ()
+        packed = next((value for key, value in trailing if key == "grpc-status-details-bin"), b"")
+        for detail in Status.FromString(bytes(packed)).details:
+            info, wrong = ErrorInfo(), BadRequest()
+            if detail.Unpack(info):
+                self.reason, self.metadata = info.reason, dict(info.metadata)
+            if detail.Unpack(wrong):
+                self.fields = {violation.field: violation.reason for violation in wrong.field_violations}
+
+
+async def refused(call: Awaitable[object]) -> Refused:
+    """The refusal of a call; fails when it succeeds."""
+    with pytest.raises(aio.AioRpcError) as caught:
+        await call
+    return Refused(caught.value)
+
+
+async def eventually(holds: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
+    """Wait until the condition holds; fails with the last error when it does not in time."""
+    until = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            if await holds():
+                return
+        except AssertionError:
+            if asyncio.get_running_loop().time() > until:
+                raise
+        if asyncio.get_running_loop().time() > until:
+            pytest.fail("the condition did not come to hold in time")
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the checkout."""
+    return Path(__file__).parent.parent
