@@ -46,24 +46,23 @@ class Laptop:
         self.home = plan.home
         self.services: list[Ward] = []
         self.servers: list[Ward] = []
-        self._mongo: Mongo | None = None
-        self._nats: Nats | None = None
 
     def start(self) -> None:
         """Start everything and wait until all services serve; Trouble when one does not."""
         columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=err) as progress:
             bar = progress.add_task("MongoDB", total=1)
-            self._mongo = start_mongo(self.home.folder / "mongo", self.plan.ports.get("mongo", 0))
-            progress.update(bar, completed=1, description=f"MongoDB at {self._mongo.address}")
+            mongo = start_mongo(self.home.folder / "mongo", self.plan.ports.get("mongo", 0))
+            self._care_for("MongoDB", mongo)
+            progress.update(bar, completed=1, description=f"MongoDB at {mongo.address}")
             bar = progress.add_task("NATS", total=1)
-            self._nats = start_nats(self.home.folder / "nats", self.plan.ports.get("nats", 0))
-            progress.update(bar, completed=1, description=f"NATS at {self._nats.address}")
-            self._care_for_servers(self._mongo, self._nats)
+            nats = start_nats(self.home.folder / "nats", self.plan.ports.get("nats", 0))
+            self._care_for("NATS", nats)
+            progress.update(bar, completed=1, description=f"NATS at {nats.address}")
             issuer = Issuer.open(self.home.issuer_folder)
             for name in present():
-                self.services.append(self._service(name, issuer, self._mongo, self._nats))
-            self._tell(issuer, self._mongo, self._nats)
+                self.services.append(self._service(name, issuer, mongo, nats))
+            self._tell(issuer, mongo, nats)
             for ward in self.services:
                 ward.start()
             self._await_all(progress)
@@ -86,11 +85,9 @@ class Laptop:
             _end(ward.child)
         self.home.run_file.unlink(missing_ok=True)
 
-    def _care_for_servers(self, mongo: Mongo, nats: Nats) -> None:
-        for name, server in (("MongoDB", mongo), ("NATS", nats)):
-            if not server.given:
-                ward = Ward(name, server.address, server.child, server.restart, lambda: True)
-                self.servers.append(ward)
+    def _care_for(self, name: str, server: Mongo | Nats) -> None:
+        if not server.given:
+            self.servers.append(Ward(name, server.address, server.child, server.restart, lambda: True))
 
     def _service(self, name: str, issuer: Issuer, mongo: Mongo, nats: Nats) -> Ward:
         log = self.home.logs.resolve() / f"{name}.log"

@@ -108,7 +108,7 @@ def _summary(laptop: Laptop) -> None:
     say("Ctrl-C stops everything.")
 
 
-def _interrupted(number: int, frame: FrameType | None) -> None:
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
