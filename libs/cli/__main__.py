@@ -1,17 +1,43 @@
 """The `hatchery` command: start everything, call it, look after it."""
 
+from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
-from libs.cli import call, parked, seed, status, tokens, up
 from libs.cli.speech import say
 from libs.cli.trouble import Trouble
 
+COMMANDS = {
+    "up": "libs.cli.up",
+    "status": "libs.cli.status",
+    "call": "libs.cli.call",
+    "token": "libs.cli.tokens",
+    "parked": "libs.cli.parked",
+    "seed": "libs.cli.seed",
+}
+
 
 class Commands(TyperGroup):
-    """Commands whose expected failures are sentences, not tracebacks."""
+    """Commands that are read when they are needed, and whose expected failures are sentences, not tracebacks."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands: Any = dict.fromkeys(COMMANDS)  # the names, in the order of a first day with Hatchery
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - it is the same in any context
+        """The command of that name, in whose module it is `app` or a function of its name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(COMMANDS[cmd_name])
+        app = getattr(module, "app", None) or typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+        if not hasattr(module, "app"):
+            app.command(cmd_name)(getattr(module, cmd_name))
+        command = get_command(app)
+        command.name = cmd_name
+        return command
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; what it could not do is said on standard error, with exit code 1."""
@@ -22,16 +48,7 @@ class Commands(TyperGroup):
             raise typer.Exit(1) from None
 
 
-app = typer.Typer(
-    name="hatchery",
-    help="Hatchery on this machine: start it, call it, look after it.",
-    cls=Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-for command in (up.up, status.status, call.call, tokens.token, seed.seed):
-    app.command()(command)
-app.add_typer(parked.app, name="parked")
+app = typer.Typer(name="hatchery", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()

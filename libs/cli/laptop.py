@@ -77,12 +77,17 @@ class Laptop:
     def stop(self) -> None:
         """Stop everything, the services first, in reverse order of their start."""
         services = [ward.child for ward in reversed(self.services)]
+        began = time.monotonic()
         for child in services:
             child.ask_to_stop()
         for child in services:
-            _end(child)
+            child.stop()
+        if services:
+            say(f"The services are stopped ({time.monotonic() - began:.1f} s).")
         for ward in reversed(self.servers):
-            _end(ward.child)
+            began = time.monotonic()
+            ward.child.stop()
+            say(f"{ward.name} is stopped ({time.monotonic() - began:.1f} s).")
         self.home.run_file.unlink(missing_ok=True)
 
     def _care_for(self, name: str, server: Mongo | Nats) -> None:
@@ -162,11 +167,3 @@ def _serves(name: str, address: str, port: int) -> bool:
     if not listening(port):
         return False
     return not CATALOGUE[name].keeps or health(address) == SERVING
-
-
-def _end(child: Child) -> None:
-    began = time.monotonic()
-    was_running = child.running
-    child.stop()
-    if was_running:
-        say(f"{child.name} is stopped ({time.monotonic() - began:.1f} s).")

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from typing import Annotated, Any
 
 import grpc
 import typer
 from google.protobuf.json_format import MessageToJson
-from rich.table import Table
 
 from libs.api.hatchery.operations.v1.operations_pb2 import (
     GetParkedFactRequest,
@@ -20,11 +20,11 @@ from libs.cli.call import complete_services
 from libs.cli.catalogue import CATALOGUE
 from libs.cli.home import HOME, Home, HomeOption
 from libs.cli.refusals import explain
-from libs.cli.speech import out, say
+from libs.cli.speech import say
 from libs.cli.tokens import Role, mint
 from libs.cli.trouble import Trouble
 
-app = typer.Typer(no_args_is_help=True, help="Facts that could not be handled.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Facts that could not be handled.")
 Service = Annotated[str, typer.Argument(help="The service that parked it.", autocompletion=complete_services)]
 Name = Annotated[str, typer.Argument(help="parkedFacts/…, as `hatchery parked list` names it.")]
 
@@ -34,15 +34,13 @@ def list_parked(service: Service = "", home: HomeOption = HOME) -> None:
     """List the parked facts of a service, or of all, oldest first."""
     running = Home(home).running().services
     asked = [service] if service else [name for name in running if CATALOGUE[name].keeps]
-    made = Table("service", "name", "type", "of", "parked", "tries", "error", box=None, pad_edge=False)
+    parked = 0
     for name in asked:
         with _operations(Home(home), name) as (stub, metadata):
             for fact in _all(stub, metadata):
-                when = fact.park_time.ToDatetime().isoformat(" ", "seconds")
-                made.add_row(name, fact.name, fact.type, fact.subject, when, str(fact.tries), fact.error)
-    if made.row_count:
-        out.print(made)
-    else:
+                parked += 1
+                print("\n".join(_lines(name, fact)))
+    if not parked:
         say(f"No fact is parked in {' or '.join(asked)}.")
 
 
@@ -98,6 +96,13 @@ def _all(stub: OperationsServiceStub, metadata: Any) -> list[ParkedFact]:
         page = answer.next_page_token
         if not page:
             return found
+
+
+def _lines(service: str, fact: ParkedFact) -> Iterator[str]:
+    when = fact.park_time.ToDatetime(UTC).astimezone()
+    yield f"{service} {fact.name}"
+    yield f"  {fact.type} of {fact.subject}, tried {fact.tries} times, parked {when:%Y-%m-%d %H:%M:%S}"
+    yield f"  {fact.error}"
 
 
 def _full(name: str) -> str:

@@ -19,7 +19,8 @@ from libs.cli.speech import out, say
 from libs.cli.tokens import Role, mint
 
 SERVING = health_pb2.HealthCheckResponse.ServingStatus.Name(health_pb2.HealthCheckResponse.SERVING)
-COLUMNS = ("service", "address", "health", "version", "started", "relay", "untold", "inboxes", "parked")
+COLUMNS = ("service", "address", "health", "version", "up for", "relay", "untold", "inboxes", "parked")
+WIDE = 160  # columns, where no terminal says how many there are
 
 
 def status(
@@ -34,7 +35,7 @@ def status(
     if as_json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
-        out.print(table(rows))
+        out.print(table(rows), width=None if out.is_terminal else WIDE)
         for row in rows:
             if row["trouble"]:
                 say(f"{row['service']}: {row['trouble']}", style="red")
@@ -67,10 +68,13 @@ def look(service: str, address: str, token: str) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """The rows for a person."""
-    made = Table(*COLUMNS, box=None, pad_edge=False)
+    made = Table(box=None, pad_edge=False)
+    for column in COLUMNS:
+        made.add_column(column, no_wrap=column != "inboxes")
     for row in rows:
         style = "" if row["health"] == SERVING else "red"
-        made.add_row(*(_cell(row.get(column)) for column in COLUMNS), style=style)
+        shown = row | {"up for": _since(row["started"])} if "started" in row else row
+        made.add_row(*(_cell(shown.get(column)) for column in COLUMNS), style=style)
     return made
 
 
@@ -89,9 +93,16 @@ def _figures(told: Status) -> dict[str, Any]:
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
         lags = (f"{source}: {lag['waiting']} waiting, {lag['in_hand']} in hand" for source, lag in value.items())
-        return "\n".join(lags) or "none"
+        return "; ".join(lags) or "none"
     if isinstance(value, bool):
         return "here" if value else "elsewhere"
-    if isinstance(value, str) and "T" in value and value[:2] == "20":
-        return f"{datetime.fromisoformat(value).astimezone():%Y-%m-%d %H:%M}"
     return "" if value is None else str(value)
+
+
+def _since(started: str) -> str:
+    minutes, seconds = divmod(int((datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
