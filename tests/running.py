@@ -1,4 +1,4 @@
-"""Real services as child processes, in a small world of their own: what tests, faults and measurements are run against."""
+"""Real services as child processes, in a small world of their own, for tests, faults and measurements."""
 
 import os
 import sys

@@ -42,6 +42,7 @@ def out_of_scope() -> Denied:
 
 
 EVERYWHERE = Reach()
+NOWHERE = Reach(frozenset())
 
 
 @dataclass(frozen=True, slots=True)

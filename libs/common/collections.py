@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pymongo import IndexModel
 from pymongo.collation import Collation
+from pymongo.errors import CollectionInvalid, OperationFailure
 
 from libs.common.documents import Document, Documents
 from libs.common.values import Entity
@@ -77,8 +78,6 @@ async def ensure(documents: Documents, collections: tuple[Collection, ...]) -> N
 
 
 async def _create(documents: Documents, name: str) -> None:
-    from pymongo.errors import CollectionInvalid, OperationFailure
-
     try:
         await documents.database.create_collection(name)
     except (CollectionInvalid, OperationFailure) as error:

@@ -5,7 +5,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from pymongo import InsertOne, UpdateOne
@@ -157,8 +157,7 @@ class Batch:
 
     def _operation(self, key: Key) -> InsertOne[Document] | UpdateOne:
         entity = self.entities[key]
-        assert entity is not None  # what was changed is there
-        document = to_document(entity)
+        document = to_document(cast("Entity", entity))  # what was changed is there
         if key in self.new:
             return InsertOne(document)
         return UpdateOne({"_id": document.pop("_id")}, {"$set": document})
@@ -258,18 +257,21 @@ class CommitLoop:
                 error.command.fail(error.refusal)
             except Exception as error:
                 if not _may_try_again(error):
-                    return await self._split(commands, error, session)
+                    await self._split(commands, error, session)
+                    return
                 tries += 1
-                await asyncio.sleep(min(0.5, 0.002 * 2**tries) * random.random())
+                await asyncio.sleep(min(0.5, 0.002 * 2**tries) * random.random())  # noqa: S311 - so that replicas do not meet again
             else:
                 metrics.COMMIT_COMMANDS.observe(len(commands))
-                return batch.answer()
+                batch.answer()
+                return
 
     async def _split(self, commands: list[Command], error: Exception, session: "AsyncClientSession") -> None:
         """Halve a batch that fails for a reason nobody foresaw, until its cause fails alone."""
         if len(commands) == 1:
             log.error("commit_failed", command=commands[0].asked.command, exc_info=error)
-            return commands[0].fail(error)
+            commands[0].fail(error)
+            return
         middle = len(commands) // 2
         await self._commit(commands[:middle], session)
         await self._commit(commands[middle:], session)

@@ -148,10 +148,10 @@ class Feed:
 def _client(driver: Driver, uri: str, options: dict[str, Any]) -> "AsyncMongoClient[Document]":
     """Imports only the driver that is wanted; the other one would cost memory for nothing."""
     if driver == "pymongo":
-        from pymongo import AsyncMongoClient
+        from pymongo import AsyncMongoClient  # noqa: PLC0415
 
         return AsyncMongoClient(uri, **options)
-    from motor.motor_asyncio import AsyncIOMotorClient
+    from motor.motor_asyncio import AsyncIOMotorClient  # noqa: PLC0415
 
     return cast("AsyncMongoClient[Document]", AsyncIOMotorClient(uri, **options))
 

@@ -1,4 +1,4 @@
-"""What a request can be refused for: a few kinds of exception, each with a stable reason, translated once at the border."""
+"""What a request can be refused for: a few kinds of exception, each with a stable reason, translated once."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The inbox: hands the facts of other services to the methods that heed them, each once and in order, and parks what cannot be handled."""
+"""The inbox: hands the facts of other services to the methods that heed them, once each, and parks what fails."""
 
 import asyncio
 import contextlib

@@ -15,7 +15,7 @@ from grpc.aio import ServerInterceptor
 from opentelemetry.trace import SpanKind
 
 from libs.common import metrics, tracing
-from libs.common.asking import Asked, Reach, digest, request_id
+from libs.common.asking import NOWHERE, Asked, Reach, digest, request_id
 from libs.common.errors import Invalid
 from libs.common.failing import DETAILS, status
 from libs.common.identity import Verifier
@@ -35,7 +35,7 @@ class Call:
 
     method: str
     caller: str = ""
-    reach: Reach = Reach(frozenset())
+    reach: Reach = NOWHERE
     deadline: float = 0.0
     traceparent: str = ""
 

@@ -1,4 +1,4 @@
-"""The journal: one entry per committed command, which is outbox, audit trail, memory of repeats and change feed at once."""
+"""The journal: one entry per committed command; outbox, audit trail, memory of repeats and change feed at once."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime

@@ -56,7 +56,7 @@ def encode(value: Value, kind: type[M], **more: object) -> M:
 # --- reading ---------------------------------------------------------------------------------
 
 
-def _reader(descriptor: Descriptor) -> Read:
+def _reader(descriptor: Any) -> Read:
     read = _readers.get(descriptor.full_name)
     if read is None:
         read = _readers[descriptor.full_name] = _compile_reader(descriptor)
@@ -103,7 +103,11 @@ def _from_message(field: FieldDescriptor) -> Convert:
     if kind == FieldMask.DESCRIPTOR.full_name:
         return lambda mask: list(mask.paths)
     descriptor = field.message_type
-    return lambda message: _reader(descriptor)(message)
+
+    def read(message: Message) -> dict[str, Any]:
+        return _reader(descriptor)(message)  # looked up late, for a message may hold its own kind
+
+    return read
 
 
 def _instant(stamp: Timestamp) -> datetime | str:
@@ -163,7 +167,7 @@ def _each(convert: Convert) -> Convert:
     return lambda items: [convert(item) for item in items]
 
 
-def _to_message(field: FieldDescriptor) -> Convert:
+def _to_message(field: Any) -> Convert:
     if field.enum_type:
         numbers = {name: number for number, name in _enum_names(field.enum_type).items()}
         return lambda member: numbers[cast("StrEnum", member)]

@@ -72,7 +72,7 @@ _KNOWN = frozenset(name for held in ROLES.values() for name in held)
 
 
 def permissions(services: Iterable[ServiceDescriptor]) -> dict[str, str]:
-    """The permission of every method, by its path; a method without one, or with one that no role holds, is an error."""
+    """The permission of every method, by its path; LookupError for one without, or with one that no role holds."""
     needed: dict[str, str] = {}
     for service in services:
         for method in service.methods:

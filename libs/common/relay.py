@@ -59,11 +59,8 @@ class Relay:
                 log.warning("relay_interrupted", error=type(error).__name__)
                 await asyncio.sleep(0.2)
             finally:
-                self._telling(False)
-
-    def _telling(self, telling: bool) -> None:
-        self.is_telling = telling
-        metrics.RELAYING.set(telling)
+                self.is_telling = False
+                metrics.RELAYING.set(0)
 
     async def _take_lease(self) -> Document | None:
         """Our place in the journal, if nobody else holds the lease; by the server's clock, not by ours."""
@@ -92,7 +89,8 @@ class Relay:
             raise LeaseLostError
 
     async def _tell_on(self, place: Document) -> None:
-        self._telling(True)
+        self.is_telling = True
+        metrics.RELAYING.set(1)
         token = place.get("token")
         try:
             await self._follow(token, place)
@@ -103,7 +101,7 @@ class Relay:
             await self._follow(None, place)
 
     async def _follow(self, token: Document | None, place: Document) -> None:
-        """Tell what the feed gives, from our place on; without one, first all that was committed before the feed began."""
+        """Tell what the feed gives, from our place on; without one, first what was committed before the feed began."""
         async with self._documents.feed(journal.NAME, _ONLY_FACTS, token) as feed:
             log.info("relay_started", resumed=token is not None)
             if token is None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from libs.common import journal
 from libs.common.asking import Asked, out_of_scope
 from libs.common.clock import Clock
-from libs.common.collections import Collection, Index, ensure, from_document
+from libs.common.collections import Collection, ensure, from_document
 from libs.common.commit import CommitLoop, Decide, Missing, Want
 from libs.common.documents import Document, Documents
 from libs.common.listing import Order, resume, seek

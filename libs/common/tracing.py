@@ -8,33 +8,32 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _propagator = TraceContextTextMapPropagator()
-_recording = False
+_tracers: list[trace.Tracer] = []  # one, when spans are sent somewhere
 
 
 def configure(service: str, endpoint: str) -> None:
     """Send spans to the endpoint (OTLP over gRPC). Without one the SDK is not even imported; it is heavy."""
-    global _recording
     if not endpoint:
         return
-    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
     trace.set_tracer_provider(provider)
-    _recording = True
+    _tracers.append(provider.get_tracer("hatchery"))
 
 
 @contextmanager
 def span(name: str, parent: str, kind: SpanKind) -> Iterator[str]:
     """Record what happens inside as a span below `parent` (a traceparent); yields the traceparent to pass on."""
-    if not _recording:
+    if not _tracers:
         yield parent
         return
     context = _propagator.extract({"traceparent": parent})
-    with trace.get_tracer("hatchery").start_as_current_span(name, context, kind) as current:
+    with _tracers[0].start_as_current_span(name, context, kind) as current:
         carrier: dict[str, str] = {}
         _propagator.inject(carrier)
         try:

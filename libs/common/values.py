@@ -1,4 +1,4 @@
-"""The words that every domain is written in: values, entities, facts, changes, and the texts, days and lists in them."""
+"""The words that every domain is written in: values, entities, facts, changes, and the texts and days in them."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping

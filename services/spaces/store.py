@@ -1,5 +1,7 @@
 """Where spaces, tenancies and the occupants' cards are kept, and what is asked of them beyond their names."""
 
+from typing import Any
+
 from libs.common.asking import Asked
 from libs.common.collections import Collection, Index
 from libs.common.listing import Order, order_by
@@ -35,14 +37,14 @@ class SpacesStore(Store):
 
     async def spaces(self, ask: ListSpaces, asked: Asked) -> Paged[Space]:
         """A page of spaces, by name or by what they are called."""
-        where = {"kind": ask.kind}
+        where: dict[str, Any] = {"kind": ask.kind}
         if ask.district:
             where["$or"] = [{"district": ask.district}, {"zone": ask.district}]
         return await self.list(Space, where, ask, asked, order_by(ask.order_by, ORDERS))
 
     async def tenancies(self, ask: ListTenancies, asked: Asked) -> Paged[Tenancy]:
         """A page of tenancies, by name: those of one space in the order in which they were registered."""
-        where = {"startup": ask.startup, "state": {"$in": list(ask.states)} if ask.states else None}
+        where: dict[str, Any] = {"startup": ask.startup, "state": {"$in": list(ask.states)} if ask.states else None}
         if ask.parent != "spaces/-":
             where["_id"] = {"$gt": f"{ask.parent}/tenancies/", "$lt": f"{ask.parent}/tenancies0"}
         return await self.list(Tenancy, where, ask, asked)

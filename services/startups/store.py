@@ -1,5 +1,7 @@
 """Where startups are kept, and what is asked of them beyond their names."""
 
+from typing import Any
+
 from libs.common.asking import Asked
 from libs.common.collections import Collection, Index
 from libs.common.listing import Order, order_by
@@ -30,7 +32,7 @@ class StartupsStore(Store):
 
     async def startups(self, ask: ListStartups, asked: Asked) -> Paged[Startup]:
         """A page of startups, by name or by what they are called."""
-        clauses = []
+        clauses: list[dict[str, Any]] = []
         if ask.stage is not None:
             clauses.append({"credit_code": _STAGES[ask.stage]})
         if ask.space is not None:
@@ -39,6 +41,6 @@ class StartupsStore(Store):
             "district": ask.district,
             "technology_field": ask.technology_field,
             "credit_code": ask.credit_code,
-            "$and": clauses,
+            **({"$and": clauses} if clauses else {}),
         }
         return await self.list(Startup, where, ask, asked, order_by(ask.order_by, ORDERS))

@@ -1,6 +1,5 @@
 """The space: what it is, and how much of it is let on every day."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import ClassVar, Self
 

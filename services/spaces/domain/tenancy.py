@@ -113,7 +113,7 @@ class TenancyEnded(TenancySigned):
     end_reason: EndReason
 
 
-_TOLD = {
+_TOLD: dict[TenancyState, type[TenancySigned]] = {
     TenancyState.SIGNED: TenancySigned,
     TenancyState.ACTIVE: TenancyActivated,
     TenancyState.ENDED: TenancyEnded,

@@ -1,4 +1,4 @@
-"""Startups: who they are before the law, and where they live; entities, rules and facts; decides, touches nothing."""
+"""The startup: who it is before the law, and where it lives; entities, rules and facts."""
 
 from datetime import date
 from enum import StrEnum
@@ -24,7 +24,7 @@ from libs.common.values import (
     Title,
     Value,
 )
-from services.startups.credit_code import CreditCode, checked
+from services.startups.domain.credit_code import CreditCode, checked
 
 
 class Stage(StrEnum):

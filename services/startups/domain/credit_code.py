@@ -25,7 +25,7 @@ def normal(given: object) -> object:
 
 
 def checked(code: str) -> str:
-    """The code; refuses one of another shape (CREDIT_CODE_SHAPE) or with a wrong check digit (CREDIT_CODE_CHECK_DIGIT)."""
+    """The code; refuses another shape (CREDIT_CODE_SHAPE) and wrong check digits (CREDIT_CODE_CHECK_DIGIT)."""
     if not code:
         return code
     if len(code) != 18 or any(sign not in ALPHABET for sign in code) or code[0] not in _AUTHORITIES:
