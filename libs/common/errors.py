@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import LiteralString
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 
 class Refusal(Exception):
@@ -94,13 +96,16 @@ _REASONS = {
     "greater_than_equal": "OUT_OF_RANGE",
     "less_than_equal": "OUT_OF_RANGE",
 }
-# Kinds that our own validators raise, which are reasons already.
-_OWN = ("control_character", "mixed_scripts", "credit_code", "unknown_field", "date_out_of_range")
+
+
+def wrong(reason: LiteralString, description: LiteralString) -> PydanticCustomError:
+    """What a validator of ours raises: pydantic adds the path, and the reason stays what it is."""
+    return PydanticCustomError(reason, description)
 
 
 def _violation(kind: str, path: Iterable[int | str], message: str) -> Violation:
     """A finding of pydantic's; any kind without a reason of its own is a malformed value."""
-    reason = kind.upper() if kind.startswith(_OWN) else _REASONS.get(kind, "MALFORMED")
+    reason = kind if kind.isupper() else _REASONS.get(kind, "MALFORMED")
     return Violation(_path(path), reason, message)
 
 

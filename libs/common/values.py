@@ -7,9 +7,8 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
-from pydantic_core import PydanticCustomError
 
-from libs.common.errors import Invalid, Stale, Violation
+from libs.common.errors import Invalid, Stale, Violation, wrong
 
 
 class Value(BaseModel):
@@ -139,13 +138,13 @@ def plain(text: str) -> str:
     scripts: set[str] = set()
     for letter in text:
         if letter in _UNSEEN or unicodedata.category(letter) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}:
-            raise PydanticCustomError("control_character", "holds a character that cannot be seen")
+            raise wrong("CONTROL_CHARACTER", "holds a character that cannot be seen")
         if not letter.isalpha():
             scripts.clear()
             continue
         scripts.add(unicodedata.name(letter, "").partition(" ")[0])
         if len(scripts & _ALIKE) > 1:
-            raise PydanticCustomError("mixed_scripts", "mixes alphabets that look alike in one word")
+            raise wrong("MIXED_SCRIPTS", "mixes alphabets that look alike in one word")
     return text
 
 

@@ -4,7 +4,8 @@ import unicodedata
 from typing import Annotated
 
 from pydantic import BeforeValidator, StringConstraints
-from pydantic_core import PydanticCustomError
+
+from libs.common.errors import wrong
 
 #: 31 signs: no I, O, S, V, Z, which look like figures.
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
@@ -29,13 +30,13 @@ def checked(code: str) -> str:
     if not code:
         return code
     if len(code) != 18 or any(sign not in ALPHABET for sign in code) or code[0] not in _AUTHORITIES:
-        raise PydanticCustomError("credit_code_shape", "a credit code has 18 signs of 0-9 and A-Y without I, O, S, V")
+        raise wrong("CREDIT_CODE_SHAPE", "a credit code has 18 signs of 0-9 and A-Y without I, O, S, V")
     if not code[2:8].isdigit():
-        raise PydanticCustomError("credit_code_shape", "signs 3 to 8 are the division it was registered in")
+        raise wrong("CREDIT_CODE_SHAPE", "signs 3 to 8 are the division it was registered in")
     if code[16] != organisation_check(code[8:16]):
-        raise PydanticCustomError("credit_code_check_digit", "sign 17 does not fit the organisation code before it")
+        raise wrong("CREDIT_CODE_CHECK_DIGIT", "sign 17 does not fit the organisation code before it")
     if code[17] != check(code[:17]):
-        raise PydanticCustomError("credit_code_check_digit", "sign 18 does not fit the signs before it")
+        raise wrong("CREDIT_CODE_CHECK_DIGIT", "sign 18 does not fit the signs before it")
     return code
 
 
