@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 import structlog
 
-from libs.common.errors import Unauthenticated
+from libs.common.errors import Unauthenticated, Unavailable
 
 log = structlog.get_logger()
 
@@ -52,8 +52,12 @@ class Keys:
     async def read(self) -> None:
         """Take over what the issuer publishes now; a key that it no longer publishes counts no more."""
         self._read_at = time.monotonic()
-        text = await asyncio.to_thread(self._fetch)
-        self._keys = {key["kid"]: jwt.PyJWK(key) for key in json.loads(text)["keys"] if "kid" in key}
+        try:
+            published = json.loads(await asyncio.to_thread(self._fetch))["keys"]
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            log.warning("keys_unreadable", source=self._source, error=type(error).__name__)
+            raise Unavailable("KEYS_UNREACHABLE", "the issuer's keys cannot be read", retry_after=5.0) from error
+        self._keys = {key["kid"]: usable for key in published if "kid" in key and (usable := _key(key))}
         log.info("keys_read", source=self._source, keys=len(self._keys))
 
     def _fetch(self) -> bytes:
@@ -108,6 +112,16 @@ class Verifier:
             options={"require": _REQUIRED},
         )
         return claims
+
+
+def _key(published: dict[str, Any]) -> jwt.PyJWK | None:
+    """The key, unless it is one for other ends than signatures, or of a kind that nobody here knows."""
+    if published.get("use", "sig") != "sig":
+        return None
+    try:
+        return jwt.PyJWK(published)
+    except jwt.PyJWTError:
+        return None
 
 
 def _caller(claims: dict[str, Any]) -> Caller:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,10 @@ from libs.common.errors import Invalid
 
 if TYPE_CHECKING:
     from pymongo.asynchronous.cursor import AsyncCursor
+
+
+#: What is listed: the collection, and the conditions that all hold.
+Query = tuple[str, list[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +45,20 @@ class Order:
 
 def order_by(given: str, allowed: Mapping[str, Order]) -> Order:
     """The order that `order_by` names, ` desc` behind it turns it round; Invalid for any other."""
-    name, _, way = given.partition(" ")
-    order = allowed.get(name or next(iter(allowed)))
-    if order is None or way not in {"", "desc", "asc"}:
+    name, _, way = (given or next(iter(allowed))).partition(" ")
+    order = allowed.get(name)
+    if order is None or way not in {"", "desc"}:
         raise Invalid.field("order_by", "MALFORMED", "one of: " + ", ".join(allowed) + "; ` desc` may follow")
     return Order(order.path, way == "desc", order.locale)
 
 
-def seek(last: Document, order: Order, query: Sequence[Mapping[str, Any]]) -> str:
+def seek(last: Document, order: Order, query: Query) -> str:
     """The token of the page behind this row."""
     place = {"q": _fingerprint(order, query), "v": last[order.path], "i": last["_id"]}
     return base64.urlsafe_b64encode(bson.encode(place)).decode().rstrip("=")
 
 
-def resume(token: str, order: Order, query: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def resume(token: str, order: Order, query: Query) -> Mapping[str, Any] | None:
     """What comes behind the place that the token names; Invalid when it is no token of this query."""
     if not token:
         return None
@@ -78,5 +82,5 @@ def resume(token: str, order: Order, query: Sequence[Mapping[str, Any]]) -> Mapp
     }
 
 
-def _fingerprint(order: Order, query: Sequence[Mapping[str, Any]]) -> bytes:
-    return hashlib.blake2b(repr((order, list(query))).encode(), digest_size=9).digest()
+def _fingerprint(order: Order, query: Query) -> bytes:
+    return hashlib.blake2b(repr((order, query)).encode(), digest_size=9).digest()

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
-from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -100,8 +99,6 @@ def _from_message(field: FieldDescriptor) -> Convert:
         return _instant
     if kind == Date.DESCRIPTOR.full_name:
         return _day
-    if kind == FieldMask.DESCRIPTOR.full_name:
-        return lambda mask: list(mask.paths)
     descriptor = field.message_type
 
     def read(message: Message) -> dict[str, Any]:

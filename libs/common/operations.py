@@ -62,10 +62,10 @@ class OperationsRpc(OperationsServiceServicer):
     async def ListParkedFacts(self, request: pb.ListParkedFactsRequest, context: Any) -> pb.ListParkedFactsResponse:
         """The parked facts, oldest first."""
         ask, order = decode(request, Listing), Order("at")
-        after = resume(ask.page_token, order, [])
+        after = resume(ask.page_token, order, (PARKED, []))
         found = order.sort(self._documents.collection(PARKED).find(dict(after or {}))).limit(ask.limit + 1)
         rows = await found.to_list(None)
-        token = seek(rows[ask.limit - 1], order, []) if len(rows) > ask.limit else ""
+        token = seek(rows[ask.limit - 1], order, (PARKED, [])) if len(rows) > ask.limit else ""
         return pb.ListParkedFactsResponse(
             parked_facts=[self._encode(row) for row in rows[: ask.limit]], next_page_token=token
         )

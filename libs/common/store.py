@@ -102,11 +102,12 @@ class Store:
             scopes = sorted(asked.reach.scopes)
             paths = ("_id" if path == "name" else path for path in kind.reached_by)
             clauses.append({"$or": [{path: {"$in": scopes}} for path in paths]})
-        after = resume(ask.page_token, order, clauses)
+        name = self._by_kind[kind].name
+        after = resume(ask.page_token, order, (name, clauses))
         query = {"$and": [*clauses, after] if after else clauses}
-        found = order.sort(self.documents.collection(self._by_kind[kind].name).find(query)).limit(ask.limit + 1)
+        found = order.sort(self.documents.collection(name).find(query)).limit(ask.limit + 1)
         rows: list[Document] = await found.to_list(None)
-        token = seek(rows[ask.limit - 1], order, clauses) if len(rows) > ask.limit else ""
+        token = seek(rows[ask.limit - 1], order, (name, clauses)) if len(rows) > ask.limit else ""
         return Paged(tuple(from_document(kind, row) for row in rows[: ask.limit]), token)
 
 

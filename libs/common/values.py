@@ -85,14 +85,20 @@ class Spec(Value):
         if missing:
             raise Invalid(*(Violation(f"{path}.{name}", "REQUIRED", "Field required") for name in missing))
 
-    def chosen(self, mask: tuple[str, ...]) -> Mapping[str, Any]:
+    def chosen(self, mask: "Mask") -> Mapping[str, Any]:
         """The fields that an update mask names, `*` for all (AIP-134); an unknown one is UNKNOWN_FIELD."""
         known = type(self).model_fields
-        names = tuple(known) if mask == ("*",) else mask
+        names = tuple(known) if mask.paths == ("*",) else mask.paths
         for place, name in enumerate(names):
             if name not in known:
                 raise Invalid.field(f"update_mask.paths[{place}]", "UNKNOWN_FIELD", f"no field is called {name!r}")
         return {name: getattr(self, name) for name in names}
+
+
+class Mask(Value):
+    """The fields that an update is about."""
+
+    paths: Annotated[tuple[Annotated[str, StringConstraints(max_length=60)], ...], Field(max_length=50)]
 
 
 class Listing(Value):
@@ -126,20 +132,26 @@ Day = Annotated[date, PlainSerializer(lambda day: datetime(day.year, day.month, 
 
 # Alphabets whose letters look alike, so that a word which mixes them deceives the eye.
 _ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
-# Marks that turn the reading direction, or that nobody sees.
-_UNSEEN = frozenset("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+# What nobody sees: controls, formats (they turn the reading direction), surrogates, private and unassigned ones.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Formats that some scripts and signs are spelled with, and letters that are blank.
+_JOINERS, _BLANKS = frozenset("\u200c\u200d"), frozenset("\u115f\u1160\u3164\uffa0")
 
 
 def plain(text: str) -> str:
-    """The text in one normal form (NFC); refuses what deceives: control characters, words of mixed alphabets."""
+    """The text trimmed, in one normal form (NFC); refuses what deceives: unseen characters, words of mixed alphabets."""
+    text = text.strip()
     if text.isascii() and text.isprintable():
         return text
     text = unicodedata.normalize("NFC", text)
     scripts: set[str] = set()
     for letter in text:
-        if letter in _UNSEEN or unicodedata.category(letter) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}:
+        kind = unicodedata.category(letter)
+        if (kind in _UNSEEN and letter not in _JOINERS) or letter in _BLANKS:
             raise wrong("CONTROL_CHARACTER", "holds a character that cannot be seen")
-        if not letter.isalpha():
+        if kind[0] == "M":
+            continue  # a mark belongs to the letter before it
+        if kind[0] != "L":
             scripts.clear()
             continue
         scripts.add(unicodedata.name(letter, "").partition(" ")[0])
@@ -148,18 +160,27 @@ def plain(text: str) -> str:
     return text
 
 
-Plain = AfterValidator(plain)
+def _kept(most: int) -> AfterValidator:
+    """The text as it is kept; the normal form of a text may be longer than what was sent."""
+
+    def shorten(text: str) -> str:
+        kept = plain(text)
+        if len(kept) > most:
+            raise wrong("TOO_LONG", "is too long in its normal form")
+        return kept
+
+    return AfterValidator(shorten)
+
+
 #: A name that people read, at most 120 characters; Chinese and Latin may mix.
-Title = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), Plain]
+Title = Annotated[str, StringConstraints(max_length=120), _kept(120)]
 #: A line of text, at most 200 characters.
-Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), Plain]
+Line = Annotated[str, StringConstraints(max_length=200), _kept(200)]
 #: A code of a city's profile, at most 60 characters.
 Code = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$", max_length=60)]
 #: A district or zone of a city's profile.
 DistrictName = Annotated[str, StringConstraints(pattern=r"^(districts/[0-9]{6})?$", max_length=40)]
 #: An entity's version as its reader saw it.
 Etag = Annotated[str, StringConstraints(pattern=r"^(v[0-9]{1,18})?$", max_length=64)]
-#: The paths of an update mask.
-Mask = Annotated[tuple[Annotated[str, StringConstraints(max_length=60)], ...], Field(min_length=1, max_length=50)]
 SpaceName = Annotated[str, StringConstraints(pattern=r"^spaces/[0-9a-z]{1,40}$", max_length=80)]
 StartupName = Annotated[str, StringConstraints(pattern=r"^startups/[0-9a-z]{1,40}$", max_length=80)]

@@ -81,7 +81,7 @@ class Spaces:
         today = self._clock.today(self._zone)
         decide = partial(update_space, ask=ask, city=self._city, today=today)
         space = await self.store.commit(asked, (Space, ask.name), decide=decide)
-        log.info("space_updated", space=space.name, fields=ask.update_mask)
+        log.info("space_updated", space=space.name, fields=ask.update_mask.paths)
         return space.on(today)
 
     async def register_tenant(self, ask: RegisterTenant, asked: Asked) -> Tenancy:

@@ -74,7 +74,7 @@ class Startups:
         """Change a startup; Stale (ETAG_MISMATCH), Taken (CREDIT_CODE_TAKEN), Precondition (CREDIT_CODE_FIXED)."""
         decide = partial(update_startup, ask=ask, city=self._city, today=self._clock.today(self._zone))
         startup = await self.store.commit(asked, (Startup, ask.name), decide=decide)
-        log.info("startup_updated", startup=startup.name, stage=startup.stage, fields=ask.update_mask)
+        log.info("startup_updated", startup=startup.name, stage=startup.stage, fields=ask.update_mask.paths)
         return startup
 
     async def note_moved_in(self, told: TenancyTold, asked: Asked) -> None:

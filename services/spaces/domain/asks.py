@@ -57,6 +57,12 @@ class UpdateSpace(Value):
     etag: Etag = ""
 
 
+def must_not_last(start: date, end: date | None) -> None:
+    """Refuse a tenancy that would last longer than any does (DATE_OUT_OF_RANGE)."""
+    if end is not None and end > start + LONGEST:
+        raise Invalid.field("end_date", "DATE_OUT_OF_RANGE", "more than fifty years after the first day")
+
+
 class RegisterTenant(Value):
     """Asks to let room to a startup."""
 
@@ -72,8 +78,9 @@ class RegisterTenant(Value):
         start = self.start_date or today
         if start > today + AHEAD:
             raise Invalid.field("start_date", "DATE_OUT_OF_RANGE", "more than ten years ahead")
-        if self.end_date is not None and not start < self.end_date <= start + LONGEST:
-            raise Invalid.field("end_date", "DATE_OUT_OF_RANGE", "after the first day, by fifty years at the most")
+        if self.end_date is not None and self.end_date <= start:
+            raise Invalid.field("end_date", "DATE_OUT_OF_RANGE", "not after the first day")
+        must_not_last(start, self.end_date)
         return Period(start=start, end=self.end_date)
 
 
@@ -95,7 +102,7 @@ class GetSpace(Value):
 class BatchGetSpaces(Value):
     """Asks for several spaces."""
 
-    names: Annotated[tuple[SpaceName, ...], Field(min_length=1, max_length=200)]
+    names: Annotated[tuple[SpaceName, ...], Field(max_length=200)]
 
 
 class ListSpaces(Listing):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from libs.common.errors import Invalid, Precondition, Taken
 from libs.common.values import Change, Day, Entity, Fact, Value
-from services.spaces.domain.asks import EndTenancy, RegisterTenant
+from services.spaces.domain.asks import EndTenancy, RegisterTenant, must_not_last
 from services.spaces.domain.space import Space
 from services.spaces.domain.words import EndReason, Period, TenancyState
 
@@ -34,7 +34,6 @@ class Occupant(Entity):
                 raise Taken(
                     "ALREADY_TENANT",
                     "the startup has a tenancy on one of these days",
-                    space=held.tenancy.partition("/tenancies/")[0],
                     start_date=held.start,
                     end_date=held.end or "",
                 )
@@ -159,6 +158,7 @@ def end_tenancy(
     end = ask.end_date or max(today, tenancy.start_date)
     if end < tenancy.start_date or (tenancy.end_date is not None and end > tenancy.end_date):
         raise Invalid.field("end_date", "DATE_OUT_OF_RANGE", "not between the first day and the day agreed so far")
+    must_not_last(tenancy.start_date, end)
     freed = Period(start=end, end=tenancy.end_date)
     ended = tenancy.with_(end_date=end, end_reason=ask.end_reason).at(today, zone)
     return Change(

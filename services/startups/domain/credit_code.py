@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Annotated
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from libs.common.errors import wrong
 
@@ -17,10 +17,8 @@ _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 _AUTHORITIES = frozenset("123456789ANY")
 
 
-def normal(given: object) -> object:
-    """Half-width, upper case, without spaces and hyphens; what is no text stays as it is."""
-    if not isinstance(given, str):
-        return given
+def normal(given: str) -> str:
+    """Half-width, upper case, without spaces and hyphens."""
     text = unicodedata.normalize("NFKC", given).upper()
     return "".join(sign for sign in text if not sign.isspace() and sign not in "-‐‑–—")
 
@@ -53,4 +51,5 @@ def organisation_check(code: str) -> str:
     return {10: "X", 11: "0"}.get(rest, str(rest))
 
 
-CreditCode = Annotated[str, StringConstraints(max_length=40), BeforeValidator(normal)]
+#: A credit code that holds, in its normal form; empty for a team.
+CreditCode = Annotated[str, StringConstraints(max_length=40), AfterValidator(normal), AfterValidator(checked)]

@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from libs.common.errors import Invalid, Precondition
 from libs.common.profile import City
@@ -24,7 +24,7 @@ from libs.common.values import (
     Title,
     Value,
 )
-from services.startups.domain.credit_code import CreditCode, checked
+from services.startups.domain.credit_code import CreditCode
 
 
 class Stage(StrEnum):
@@ -47,7 +47,7 @@ class StartupSpec(Spec):
     required = ("display_name", "district", "technology_field")
 
     display_name: Title = ""
-    credit_code: Annotated[CreditCode, AfterValidator(checked)] = ""
+    credit_code: CreditCode = ""
     district: DistrictName = ""
     technology_field: Code = ""
     industry_chain: Code = ""
@@ -90,7 +90,7 @@ class GetStartup(Value):
 class BatchGetStartups(Value):
     """Asks for several startups."""
 
-    names: Annotated[tuple[StartupName, ...], Field(min_length=1, max_length=200)]
+    names: Annotated[tuple[StartupName, ...], Field(max_length=200)]
 
 
 class ListStartups(Listing):

@@ -287,7 +287,7 @@ class Tenancy(_message.Message):
     startup: _builtins.str
     """The tenant, `startups/{startup}`."""
     startup_display_name: _builtins.str
-    """The tenant's name as it was last told."""
+    """The tenant's name when it was registered."""
     desks: _builtins.int
     """Desks let."""
     area_m2: _builtins.int
@@ -675,7 +675,6 @@ class ListTenanciesRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    ORDER_BY_FIELD_NUMBER: _builtins.int
     STATES_FIELD_NUMBER: _builtins.int
     STARTUP_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
@@ -684,8 +683,6 @@ class ListTenanciesRequest(_message.Message):
     """How many at the most: 0 stands for 50, more than 200 for 200."""
     page_token: _builtins.str
     """The next_page_token of the page before, of the same query. At most 1,000 characters."""
-    order_by: _builtins.str
-    """`create_time` (the default) or `start_date`, then perhaps ` desc`. At most 40 characters."""
     startup: _builtins.str
     """Only tenancies of this startup. At most 80 characters."""
     @_builtins.property
@@ -698,13 +695,12 @@ class ListTenanciesRequest(_message.Message):
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
-        order_by: _builtins.str = ...,
         states: _abc.Iterable[Global___Tenancy.State.ValueType] | None = ...,
         startup: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "startup", b"startup", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "startup", b"startup", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

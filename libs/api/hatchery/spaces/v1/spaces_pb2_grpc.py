@@ -139,7 +139,8 @@ class SpaceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTenancies(self, request, context):
-        """Tenancies of one space, or of all with the parent `spaces/-`.
+        """Tenancies of one space, or of all with the parent `spaces/-`, by name: those
+        of one space in the order in which they were registered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

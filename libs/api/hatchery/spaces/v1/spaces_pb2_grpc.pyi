@@ -53,7 +53,9 @@ class SpaceServiceStub:
     GetTenancy: _grpc.UnaryUnaryMultiCallable[_spaces_pb2.GetTenancyRequest, _spaces_pb2.Tenancy]
     """One tenancy as it is now."""
     ListTenancies: _grpc.UnaryUnaryMultiCallable[_spaces_pb2.ListTenanciesRequest, _spaces_pb2.ListTenanciesResponse]
-    """Tenancies of one space, or of all with the parent `spaces/-`."""
+    """Tenancies of one space, or of all with the parent `spaces/-`, by name: those
+    of one space in the order in which they were registered.
+    """
     EndTenancy: _grpc.UnaryUnaryMultiCallable[_spaces_pb2.EndTenancyRequest, _spaces_pb2.Tenancy]
     """End a tenancy on a day, today if none is given; from that day on its desks
     and area are free again. A tenancy that has ended cannot be ended again
@@ -85,7 +87,9 @@ class SpaceServiceAsyncStub(SpaceServiceStub):
     GetTenancy: _aio.UnaryUnaryMultiCallable[_spaces_pb2.GetTenancyRequest, _spaces_pb2.Tenancy]  # type: ignore[assignment]
     """One tenancy as it is now."""
     ListTenancies: _aio.UnaryUnaryMultiCallable[_spaces_pb2.ListTenanciesRequest, _spaces_pb2.ListTenanciesResponse]  # type: ignore[assignment]
-    """Tenancies of one space, or of all with the parent `spaces/-`."""
+    """Tenancies of one space, or of all with the parent `spaces/-`, by name: those
+    of one space in the order in which they were registered.
+    """
     EndTenancy: _aio.UnaryUnaryMultiCallable[_spaces_pb2.EndTenancyRequest, _spaces_pb2.Tenancy]  # type: ignore[assignment]
     """End a tenancy on a day, today if none is given; from that day on its desks
     and area are free again. A tenancy that has ended cannot be ended again
@@ -162,7 +166,9 @@ class SpaceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _spaces_pb2.ListTenanciesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_spaces_pb2.ListTenanciesResponse, _abc.Awaitable[_spaces_pb2.ListTenanciesResponse]]:
-        """Tenancies of one space, or of all with the parent `spaces/-`."""
+        """Tenancies of one space, or of all with the parent `spaces/-`, by name: those
+        of one space in the order in which they were registered.
+        """
 
     @_abc_1.abstractmethod
     def EndTenancy(
