@@ -63,7 +63,7 @@ def call(  # noqa: PLR0913, PLR0917 - each is an option of the command
     with ExitStack() as open_channels:
         served, channel, services = _find(Home(home), service, address, open_channels)
         if not method:
-            out.print("\n".join(_listing(served, services)), markup=False)
+            print("\n".join(_listing(served, services)))
             return
         found = served.method(services, method)
         request = fill(_new(found.input_type), _values(values or []))
@@ -109,7 +109,7 @@ def _values(words: list[str]) -> dict[str, Any]:
         raise Trouble(f"The request is not JSON: {error}.") from None
     if not isinstance(tree, dict):
         raise Trouble("The request is a JSON object with the fields of the message.")
-    return tree | spread(words[1:])
+    return spread(words[1:], onto=tree)
 
 
 def _ask(

@@ -3,7 +3,9 @@
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -29,9 +31,13 @@ def fill(message: M, values: Mapping[str, Any]) -> M:
     return message
 
 
-def spread(pairs: Iterable[str]) -> dict[str, Any]:
-    """`["space.desks=3", "names=a", "names=b"]` as `{"space": {"desks": "3"}, "names": ["a", "b"]}`."""
-    tree: dict[str, Any] = {}
+def spread(pairs: Iterable[str], onto: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """`["space.desks=3", "names=a", "names=b"]` as `{"space": {"desks": "3"}, "names": ["a", "b"]}`.
+
+    They are added to a tree that is there already, and go before what it says.
+    """
+    tree: dict[str, Any] = deepcopy(dict(onto))
+    named: set[str] = set()
     for pair in pairs:
         path, equals, value = pair.partition("=")
         if not equals or not path:
@@ -42,7 +48,8 @@ def spread(pairs: Iterable[str]) -> dict[str, Any]:
             at = at.setdefault(step, {})
             if not isinstance(at, dict):
                 raise Trouble(f"{path} sets a part of {step}, which was given as a whole before.")
-        at[field] = [*_listed(at[field]), value] if field in at else value
+        at[field] = [*_listed(at[field]), value] if path in named else value
+        named.add(path)
     return tree
 
 

@@ -19,7 +19,7 @@ from libs.cli.speech import out, say
 from libs.cli.tokens import Role, mint
 
 SERVING = health_pb2.HealthCheckResponse.ServingStatus.Name(health_pb2.HealthCheckResponse.SERVING)
-COLUMNS = ("service", "address", "health", "version", "up for", "relay", "untold", "inboxes", "parked")
+COLUMNS = ("service", "address", "health", "version", "up for", "relay", "untold", "parked", "inboxes")
 WIDE = 160  # columns, where no terminal says how many there are
 
 
@@ -68,9 +68,9 @@ def look(service: str, address: str, token: str) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """The rows for a person."""
-    made = Table(box=None, pad_edge=False)
+    made = Table(box=None, pad_edge=False, caption="inboxes: facts waiting + in hand", caption_justify="left")
     for column in COLUMNS:
-        made.add_column(column, no_wrap=column != "inboxes")
+        made.add_column(column, overflow="fold", no_wrap=column != "inboxes")
     for row in rows:
         style = "" if row["health"] == SERVING else "red"
         shown = row | {"up for": _since(row["started"])} if "started" in row else row
@@ -92,8 +92,7 @@ def _figures(told: Status) -> dict[str, Any]:
 
 def _cell(value: Any) -> str:
     if isinstance(value, dict):
-        lags = (f"{source}: {lag['waiting']} waiting, {lag['in_hand']} in hand" for source, lag in value.items())
-        return "; ".join(lags) or "none"
+        return ", ".join(f"{source} {lag['waiting']}+{lag['in_hand']}" for source, lag in value.items())
     if isinstance(value, bool):
         return "here" if value else "elsewhere"
     return "" if value is None else str(value)

@@ -20,6 +20,8 @@ from libs.cli.servers import Mongo, Nats, Servers, start_mongo, start_nats
 from libs.cli.servers.children import Child, command_line, free, free_port
 from libs.cli.trouble import Trouble
 
+pytestmark = pytest.mark.servers
+
 Documents = MongoClient[dict[str, Any]]
 Troubles = asyncio.Queue[str]
 
@@ -45,9 +47,7 @@ def insert(mongo: Mongo, service: str, database: str) -> int:
 
 
 @asynccontextmanager
-async def connected(
-    server: Nats, seed: Path | None, trouble: Troubles | None = None
-) -> AsyncIterator[Client]:
+async def connected(server: Nats, seed: Path | None, trouble: Troubles | None = None) -> AsyncIterator[Client]:
     """A connection with one key; what the server refuses is put into `trouble`."""
 
     async def note(error: Exception) -> None:
@@ -170,9 +170,7 @@ def test_nobody_enters_nats_without_a_key(servers: Servers) -> None:
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_mongodb_keeps_documents_port_and_passwords(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
-) -> None:
+def test_mongodb_keeps_documents_port_and_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
     """A start on an existing folder, after a clean stop or a crash, finds everything as it was."""
     monkeypatch.delenv("MONGODB_URI", raising=False)
     first = start_mongo(tmp_path)
@@ -260,9 +258,7 @@ def test_what_an_earlier_run_left_behind_is_ended(tmp_path: Path) -> None:
 
 def test_a_child_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     """A stop ends after the grace at the latest, whatever the child does with SIGTERM."""
-    child = Child(
-        "deaf", ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"], tmp_path / "deaf.log"
-    )
+    child = Child("deaf", ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"], tmp_path / "deaf.log")
     child.start()
     child.wait_until(lambda: "  deaf" in child.last_words(), 10)
     child.stop(grace=0.1)

@@ -13,6 +13,7 @@ from pathlib import Path
 from libs.cli.trouble import Trouble
 
 LOG_LIMIT = 10_000_000  # bytes; a longer log makes way for a new one when its child starts
+LINE_LIMIT = 300  # characters of a line of a log that a person is shown
 
 
 class Child:
@@ -112,14 +113,14 @@ class Child:
             self.process.wait()
             self.pid_file.unlink(missing_ok=True)
 
-    def last_words(self, lines: int = 12) -> str:
+    def last_words(self, lines: int = 8) -> str:
         """The end of its log, under a line that says where all of it is."""
         if not self.log.exists():
             return f"It wrote no log at {self.log}."
         with self.log.open("rb") as log:
-            log.seek(max(0, self.log.stat().st_size - 200 * lines))
+            log.seek(max(0, self.log.stat().st_size - 10_000 * lines))
             tail = log.read().decode("utf-8", "replace").splitlines()[-lines:]
-        return "\n".join([f"The end of its log ({self.log}):", *(f"  {line}" for line in tail)])
+        return "\n".join([f"The end of its log ({self.log}):", *(f"  {line[:LINE_LIMIT]}" for line in tail)])
 
 
 def end_leftover(pid_file: Path, marks: Sequence[str]) -> None:
