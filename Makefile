@@ -43,7 +43,7 @@ lock: $(DEV)
 clean:
 	rm -rf .tox .venv-dev .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -rf build dist hatchery.egg-info
-	find bench libs services protos tests -name __pycache__ -prune -exec rm -rf {} +
+	find . -path './.*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp stands for an environment that holds what the lock says; an installation that failed leaves none.
 $(RUNTIME): requirements/runtime.txt | python
