@@ -118,20 +118,21 @@ class Batch:
         return self.entities.get((want[0], want[1]))
 
     def _accept(self, command: Command, change: Change[Any]) -> Any:
+        """Take the change over; nothing of it is kept before all of it is known to be sound."""
         now = self.clock.now()
-        reply, saved = change.reply, {}
+        saved: dict[str, Entity] = {}
         for entity in change.saves:
-            key = (type(entity), entity.name)
             times = {"update_time": now} if entity.version else {"create_time": now, "update_time": now}
-            kept = entity.with_(version=entity.version + 1, **times)
-            if not entity.version:
-                self.new.add(key)
-            self.entities[key] = saved[entity.name] = kept
-            self.changed.setdefault(key, []).append(command)
-            if entity is change.reply:
-                reply = kept
+            saved[entity.name] = entity.with_(version=entity.version + 1, **times)
+        reply = next((saved[entity.name] for entity in change.saves if entity is change.reply), change.reply)
         facts = [self.teller.tell(fact, saved[fact.name].version) for fact in change.facts]
         entry = journal.entry(command.asked, now, saved.values(), facts, reply)
+        for entity in saved.values():
+            key = (type(entity), entity.name)
+            if entity.version == 1:
+                self.new.add(key)
+            self.entities[key] = entity
+            self.changed.setdefault(key, []).append(command)
         self.entries[entry["_id"]] = entry
         self.fresh.append(entry)
         return reply

@@ -7,6 +7,9 @@ from typing import LiteralString
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+#: More of them would not fit into what a status may carry.
+MOST_VIOLATIONS = 20
+
 
 class Refusal(Exception):
     """A request that was understood and refused; nothing was changed.
@@ -36,8 +39,8 @@ class Invalid(Refusal):
     """The request itself is wrong, whatever the state of the world."""
 
     def __init__(self, *violations: Violation) -> None:
-        fields = ", ".join(violation.field for violation in violations)
-        super().__init__("INVALID_FIELD", f"invalid: {fields}", fields=fields)
+        violations = violations[:MOST_VIOLATIONS]
+        super().__init__("INVALID_FIELD", "invalid: " + ", ".join(violation.field for violation in violations))
         self.violations = violations
 
     @classmethod

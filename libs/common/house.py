@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import ModuleType
@@ -17,7 +18,9 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 from nats.aio.client import Client
 from nats.js.api import RetentionPolicy, StorageType, StoreCompression, StreamConfig
+from nats.js.errors import BadRequestError
 from prometheus_client import start_http_server
+from pydantic import ValidationError
 
 from libs.api.hatchery.operations.v1 import operations_pb2
 from libs.api.hatchery.operations.v1.operations_pb2_grpc import add_OperationsServiceServicer_to_server
@@ -31,7 +34,7 @@ from libs.common.operations import OperationsRpc
 from libs.common.permissions import permissions
 from libs.common.profile import City, read_profile
 from libs.common.relay import Relay
-from libs.common.settings import Settings
+from libs.common.settings import Settings, explain
 from libs.common.store import Store
 from libs.common.sweeper import Due, Sweeper
 
@@ -66,18 +69,20 @@ class House:
         """Answer until told to stop: `add` puts the service's methods on the server, `contract` is its proto."""
         settings = self.settings
         await store.prepare()
-        relay = Relay(self.documents, self.connection.jetstream(), self.name, settings.lease)
+        relay = Relay(self.documents, self.connection, self.name, settings.lease)
         inboxes = {source: self._inbox(source, heeded) for source, heeded in heeds.items()}
         sweeper = Sweeper(self.documents, self.name, due, self.clock, settings.sweep)
         operations = OperationsRpc(self.name, self.documents, relay, inboxes, self.clock.now())
-        server = await self._server(add, operations, [*_services(contract), *_services(operations_pb2)])
+        answers = health.HealthServicer()
+        server = await self._server(add, operations, answers, [*_services(contract), *_services(operations_pb2)])
         async with asyncio.TaskGroup() as tasks:
             loops = [store.loop.run(), self._tell(relay), *(inbox.run() for inbox in inboxes.values()), sweeper.run()]
             running = [tasks.create_task(loop) for loop in loops]
             await server.start()
-            log.info("serving", listen=settings.listen, pid_ready=True)
+            log.info("serving", listen=settings.listen)
             await _told_to_stop()
             log.info("stopping")
+            await answers.enter_graceful_shutdown()
             await server.stop(settings.grace)
             await store.loop.close()
             for task in running:
@@ -102,13 +107,20 @@ class House:
             try:
                 await self.connection.jetstream().add_stream(config)
                 break
+            except BadRequestError as error:  # it is there, as an engineer has set it up since
+                log.warning("stream_differs", error=str(error))
+                break
             except (nats.errors.Error, TimeoutError) as error:
                 log.warning("stream_not_made", error=type(error).__name__)
                 await asyncio.sleep(0.5)
         await relay.run()
 
     async def _server(
-        self, add: Callable[[aio.Server], None], operations: OperationsRpc, services: list[ServiceDescriptor]
+        self,
+        add: Callable[[aio.Server], None],
+        operations: OperationsRpc,
+        answers: health.HealthServicer,
+        services: list[ServiceDescriptor],
     ) -> aio.Server:
         settings = self.settings
         keys = Keys(settings.jwks)
@@ -119,7 +131,6 @@ class House:
         add(server)
         add_OperationsServiceServicer_to_server(operations, server)
         names = [service.full_name for service in services]
-        answers = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(answers, server)
         for name in ("", *names):
             await answers.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -190,5 +201,10 @@ async def _close(connection: Client) -> None:
 
 
 def run(main: Callable[[], Any]) -> None:
-    """Run a service's main until it is told to stop."""
-    uvloop.run(main())
+    """Run a service's main until it is told to stop; settings that do not fit end it with code 2 and say which."""
+    try:
+        uvloop.run(main())
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        sys.exit(explain(error))

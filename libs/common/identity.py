@@ -1,10 +1,12 @@
 """Who calls: bearer tokens (JWT), verified against the issuer's public keys and remembered until they expire."""
 
 import asyncio
+import contextlib
 import json
 import time
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from libs.common.errors import Unauthenticated, Unavailable
 
 log = structlog.get_logger()
 
+#: Seconds after which the issuer is asked again, for it may have withdrawn a key.
+REREAD = 300.0
 #: Only signatures that need a private key; never none, never a shared secret.
 ALGORITHMS = ("EdDSA", "ES256", "ES384", "RS256", "PS256")
 ROLE_NAMES = frozenset({"operator", "mentor", "founder", "official", "evaluator", "integrator", "admin"})
@@ -40,6 +44,15 @@ class Keys:
         self._read_at = float("-inf")
         self._keys: dict[str, jwt.PyJWK] = {}
         self._reading = asyncio.Lock()
+        #: Counts the times at which a key was withdrawn.
+        self.shrunk = 0
+
+    async def refresh(self) -> None:
+        """Read again what was read a while ago; as long as that fails, the keys known go on to count."""
+        if time.monotonic() - self._read_at > REREAD and not self._reading.locked():
+            async with self._reading:
+                with contextlib.suppress(Unavailable):
+                    await self.read()
 
     async def find(self, kid: str) -> jwt.PyJWK | None:
         """The key of that id, or None when the issuer has none such."""
@@ -54,10 +67,13 @@ class Keys:
         self._read_at = time.monotonic()
         try:
             published = json.loads(await asyncio.to_thread(self._fetch))["keys"]
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, HTTPException) as error:
+            self._read_at -= self._at_most_every * 0.9  # try again sooner
             log.warning("keys_unreadable", source=self._source, error=type(error).__name__)
-            raise Unavailable("KEYS_UNREACHABLE", "the issuer's keys cannot be read", retry_after=5.0) from error
-        self._keys = {key["kid"]: usable for key in published if "kid" in key and (usable := _key(key))}
+            raise Unavailable("KEYS_UNREACHABLE", "the issuer's keys cannot be read", retry_after=1.0) from error
+        keys = {key["kid"]: usable for key in published if "kid" in key and (usable := _key(key))}
+        self.shrunk += bool(self._keys.keys() - keys.keys())
+        self._keys = keys
         log.info("keys_read", source=self._source, keys=len(self._keys))
 
     def _fetch(self) -> bytes:
@@ -76,9 +92,14 @@ class Verifier:
         self._audience = audience
         self._most = most
         self._known: dict[str, Caller] = {}
+        self._shrunk = keys.shrunk
 
     async def caller(self, authorization: str) -> Caller:
         """Who sent this `authorization` header; Unauthenticated when the token does not count."""
+        await self._keys.refresh()
+        if self._keys.shrunk != self._shrunk:
+            self._known.clear()
+            self._shrunk = self._keys.shrunk
         known = self._known.get(authorization)
         if known is not None:
             if known.expires > time.time():

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Any
 
 import structlog
 from google.protobuf.json_format import MessageToJson
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -21,13 +22,16 @@ from nats.js.errors import NotFoundError
 from libs.common import metrics
 from libs.common.asking import Asked, digest
 from libs.common.documents import Document, Documents
-from libs.common.errors import NotFound
+from libs.common.errors import Exhausted, NotFound, TooLate, Unavailable
+from libs.common.failing import refusal
 from libs.common.mapping import decode
 from libs.common.values import Value
 
 log = structlog.get_logger()
 
 PARKED = "parked"
+#: What the server answers when a request for facts has brought all that it could.
+_SPENT = frozenset({"404", "408"})
 #: Seconds that a heeded fact may wait for its commit before it counts as a failed try.
 PATIENCE = 30.0
 
@@ -46,6 +50,10 @@ class Told(Value):
 
     name: str
     sequence: int = 0
+
+
+class ConsumerLostError(Exception):
+    """The server knows our consumer no more; it must be made again."""
 
 
 class Inbox:
@@ -75,6 +83,7 @@ class Inbox:
         self._tries = tries
         self._backoff = backoff
         self._together = together
+        self._failures: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Fetch and handle until cancelled; begin again when the connection fails."""
@@ -84,7 +93,7 @@ class Inbox:
                 await self._handle_on()
             except NotFoundError:
                 await asyncio.sleep(0.2)  # the other service has not made its stream yet
-            except (NatsError, TimeoutError) as error:
+            except Exception as error:
                 log.warning("inbox_interrupted", source=self.source, error=type(error).__name__)
                 await asyncio.sleep(0.2)
 
@@ -125,16 +134,24 @@ class Inbox:
             if told:
                 got += len(told)
                 await asyncio.gather(*(self._handle(message) for message in told))
-            if len(told) < len(messages):  # a status instead of a fact: the request is spent
+            for status in (message for message in messages if not message.reply):
+                if (status.headers or {}).get("Status") not in _SPENT:
+                    raise ConsumerLostError
                 return
 
     async def _handle(self, message: Msg) -> None:
+        name = self._name(message)
         try:
             await self.heed(message.headers or {}, message.data)
         except Exception as error:  # whatever it is, it must not hold up the others
-            await self._failed(message, error)
+            await self._failed(name, message, error)
         else:
+            self._failures.pop(name, None)
             await message.ack()
+
+    def _name(self, message: Msg) -> str:
+        """The fact's id; for one that bears none, its place in the stream."""
+        return (message.headers or {}).get("ce-id") or f"{self.source}-{message.metadata.sequence.stream}"
 
     async def heed(self, headers: Mapping[str, str], body: bytes) -> None:
         """Let one fact take effect; a repeat of it takes none."""
@@ -154,17 +171,22 @@ class Inbox:
         lag = datetime.now(UTC) - datetime.fromisoformat(headers["ce-time"])
         metrics.FACT_LAG.labels(self.source).observe(lag.total_seconds())
 
-    async def _failed(self, message: Msg, error: Exception) -> None:
-        tries = message.metadata.num_delivered
-        fact = (message.headers or {}).get("ce-id")
-        log.warning("fact_failed", source=self.source, fact=fact, tries=tries, exc_info=error)
+    async def _failed(self, name: str, message: Msg, error: Exception) -> None:
+        """Have it delivered again, or park it; what only waits for a server to come back is no failure of the fact."""
+        log.warning("fact_failed", source=self.source, fact=name, exc_info=error)
+        if isinstance(refusal(error), Unavailable | TooLate | Exhausted):
+            await message.nak(delay=self._backoff)
+            return
+        self._failures[name] += 1
+        tries = self._failures[name]
         if tries < self._tries:
             await message.nak(delay=self._backoff * 2 ** (tries - 1))
             return
-        await self._park(message, error, tries)
+        await self._park(name, message, error, tries)
         await message.ack()
+        del self._failures[name]
 
-    async def _park(self, message: Msg, error: Exception, tries: int) -> None:
+    async def _park(self, name: str, message: Msg, error: Exception, tries: int) -> None:
         headers = dict(message.headers or {})
         document: Document = {
             "source": self.source,
@@ -174,7 +196,6 @@ class Inbox:
             "tries": tries,
             "at": datetime.now(UTC),
         }
-        name = headers.get("ce-id", f"sequence-{message.metadata.sequence.stream}")
         await self._documents.collection(PARKED).replace_one({"_id": name}, document, upsert=True)
         metrics.FACTS_PARKED.labels(self.source).inc()
         log.error("fact_parked", source=self.source, fact=name, error=type(error).__name__)
@@ -191,7 +212,7 @@ class Inbox:
         try:
             if heed is not None:
                 return MessageToJson(heed.message.FromString(bytes(parked["body"])), preserving_proto_field_name=True)
-        except ValueError:
+        except (ValueError, DecodeError):
             pass
         return bytes(parked["body"]).hex()
 

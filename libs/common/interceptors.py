@@ -1,6 +1,7 @@
 """The one interceptor of every service, which does four duties in a row: observe, fail, identify, deadline."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -25,6 +26,7 @@ log = structlog.get_logger()
 
 # grpc's own types for these are generic in its stubs and not at run time.
 Handler = Any
+_TRACEPARENT = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 #: No caller holds a place in the queue for longer than this many seconds.
 LONGEST = 60.0
 
@@ -111,7 +113,7 @@ class Road(ServerInterceptor):
             if key == "authorization":
                 authorization = value
             elif key == "traceparent":
-                call.traceparent = value
+                call.traceparent = value if _TRACEPARENT.fullmatch(value) else ""
         caller = await self._verifier.caller(authorization)
         call.caller = caller.subject
         call.reach = permit(caller, self._permissions[path])

@@ -5,7 +5,6 @@ import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import bson
@@ -69,7 +68,7 @@ def resume(token: str, order: Order, query: Query) -> Mapping[str, Any] | None:
     value, name = place.get("v"), place.get("i")
     if (
         place.get("q") != _fingerprint(order, query)
-        or not isinstance(value, str | datetime)
+        or isinstance(value, dict | list | None)
         or not isinstance(name, str)
     ):
         raise Invalid.field("page_token", "MALFORMED", "not a page token of this query")

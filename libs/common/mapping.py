@@ -36,20 +36,13 @@ def decode(message: Message, kind: type[V]) -> V:
         raise Invalid.of(error) from None
 
 
-def encode(value: Value, kind: type[M], **more: object) -> M:
-    """The value as a message of this kind; `more` gives the fields that the value has not.
-
-    A field of the message that neither has is a TypeError, found at the first call.
-    """
+def encode(value: Value, kind: type[M]) -> M:
+    """The value as a message of this kind; a field of the message that the value lacks is a TypeError."""
     key = (type(value), kind.DESCRIPTOR.full_name)
     write = _writers.get(key)
     if write is None:
-        write = _writers[key] = _writer(type(value), kind, frozenset(more))
-    message = write(value)
-    for name, extra in more.items():
-        if extra is not None:
-            setattr(message, name, extra)
-    return cast("M", message)
+        write = _writers[key] = _writer(type(value), kind)
+    return cast("M", write(value))
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -140,11 +133,9 @@ def _enum_names(enum: EnumDescriptor) -> dict[int, str]:
 # --- writing ---------------------------------------------------------------------------------
 
 
-def _writer(source: type[Value], kind: type[Message], given: frozenset[str]) -> Convert:
+def _writer(source: type[Value], kind: type[Message]) -> Convert:
     steps: list[tuple[str, Convert]] = []
     for field in kind.DESCRIPTOR.fields:
-        if field.name in given:
-            continue
         if field.name not in source.model_fields and not hasattr(source, field.name):
             raise TypeError(f"{source.__name__} has nothing for {kind.DESCRIPTOR.full_name}.{field.name}")
         convert = _to_message(field)

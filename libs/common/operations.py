@@ -98,7 +98,7 @@ class OperationsRpc(OperationsServiceServicer):
             name=f"parkedFacts/{row['_id']}",
             type=headers.get("ce-type", ""),
             subject=headers.get("ce-subject", ""),
-            sequence=int(headers.get("ce-sequence", 0)),
+            sequence=int(sequence) if (sequence := headers.get("ce-sequence", "")).isdecimal() else 0,
             body=inbox.readable(row) if inbox else bytes(row["body"]).hex(),
             error=row["error"],
             tries=row["tries"],

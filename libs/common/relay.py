@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
-from pymongo.errors import OperationFailure, PyMongoError
+from nats.aio.client import Client
+from pymongo.errors import OperationFailure
 
 from libs.common import journal, metrics
 from libs.common.documents import Document, Documents
@@ -39,9 +38,10 @@ class Relay:
     What is told twice bears the same Nats-Msg-Id twice, and takes effect once.
     """
 
-    def __init__(self, documents: Documents, stream: JetStreamContext, service: str, lease: timedelta) -> None:
+    def __init__(self, documents: Documents, connection: Client, service: str, lease: timedelta) -> None:
         self._documents = documents
-        self._stream = stream
+        self._connection = connection
+        self._stream = connection.jetstream()
         self._source = f"/{service}"
         self._lease = lease
         self._me = os.urandom(6).hex()
@@ -51,11 +51,13 @@ class Relay:
         """Wait for the lease, tell facts while it is held, begin again when anything fails."""
         while True:
             try:
-                place = await self._take_lease()
+                # A context of its own for each try: one whose publishes failed keeps their places for ever.
+                self._stream = self._connection.jetstream()
+                place = await self._take_lease() if self._connection.is_connected else None
                 if place is not None:
                     await self._tell_on(place)
                 await asyncio.sleep(self._lease.total_seconds() / 3)
-            except (PyMongoError, NatsError, LeaseLostError, TimeoutError) as error:
+            except Exception as error:
                 log.warning("relay_interrupted", error=type(error).__name__)
                 await asyncio.sleep(0.2)
             finally:
@@ -130,17 +132,19 @@ class Relay:
                 await self._keep(None, entries[-1]["at"])
                 entries = []
         await self._tell(entries)
+        if entries:
+            await self._keep(None, entries[-1]["at"])
 
     async def _tell(self, entries: Sequence[Document]) -> None:
         """Publish the entries' facts in order and wait until the stream has acknowledged every one."""
-        acks = [
-            await self._stream.publish_async(
-                fact["type"], bytes(fact["body"]), headers=self._headers(entry, place, fact)
-            )
-            for entry in entries
-            for place, fact in enumerate(entry["facts"])
-        ]
+        told = [(entry, place, fact) for entry in entries for place, fact in enumerate(entry["facts"])]
         async with asyncio.timeout(10):
+            acks = [
+                await self._stream.publish_async(
+                    fact["type"], bytes(fact["body"]), headers=self._headers(entry, place, fact)
+                )
+                for entry, place, fact in told
+            ]
             await asyncio.gather(*acks)
         metrics.FACTS_TOLD.inc(len(acks))
 

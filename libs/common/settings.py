@@ -2,16 +2,16 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """Each field is read from HATCHERY_<FIELD>; a value that does not fit stops the start."""
 
-    model_config = SettingsConfigDict(env_prefix="HATCHERY_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="HATCHERY_", extra="ignore", hide_input_in_errors=True)
 
     listen: str = Field("127.0.0.1:0", description="host:port of the gRPC server; port 0 takes a free one")
     metrics_listen: str = Field("", description="host:port of the Prometheus page; empty: none")
@@ -39,3 +39,19 @@ class Settings(BaseSettings):
     lease: timedelta = Field(timedelta(seconds=5), description="how long a silent relay keeps its lease")
     sweep: float = Field(1.0, gt=0, description="seconds between looks for what is due")
     grace: float = Field(10.0, ge=0, description="seconds that calls under way have at a stop")
+
+    @model_validator(mode="after")
+    def _must_pair(self) -> Self:
+        """Half of TLS would be none, unnoticed."""
+        if (self.tls_cert is None) != (self.tls_key is None) or (self.tls_client_ca and not self.tls_cert):
+            raise ValueError("TLS needs both HATCHERY_TLS_CERT and HATCHERY_TLS_KEY")
+        return self
+
+
+def explain(error: ValidationError) -> str:
+    """What is wrong with the settings, a line for each variable, without any of their values."""
+    lines = []
+    for found in error.errors(include_input=False):
+        name = "HATCHERY_" + "_".join(map(str, found["loc"])).upper() if found["loc"] else "settings"
+        lines.append(f"{name}: {found['msg']}")
+    return "\n".join(lines)

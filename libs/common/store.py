@@ -142,10 +142,13 @@ class _Reader:
         kind = self._collection.kind
         try:
             found = self._documents.collection(self._collection.name).find({"_id": {"$in": list(asked)}})
-            entities = {row["_id"]: from_document(kind, row) for row in await found.to_list(None)}
+            rows = {row["_id"]: row for row in await found.to_list(None)}
         except Exception as error:  # every one who asked is told, whatever it is
             for future in asked.values():
                 future.set_exception(error)
             return
         for name, future in asked.items():
-            future.set_result(entities.get(name))
+            try:
+                future.set_result(from_document(kind, rows[name]) if name in rows else None)
+            except Exception as error:  # a document that cannot be read is the matter of who asked for it
+                future.set_exception(error)

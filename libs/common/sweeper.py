@@ -12,7 +12,6 @@ from pymongo.errors import PyMongoError
 from libs.common.asking import Asked
 from libs.common.clock import Clock
 from libs.common.documents import Documents
-from libs.common.errors import Refusal
 
 log = structlog.get_logger()
 
@@ -66,7 +65,7 @@ class Sweeper:
         )
         try:
             await due.method(row["_id"], asked)
-        except Refusal as refused:
-            log.warning("due_refused", name=row["_id"], reason=refused.reason)
+        except Exception as error:  # it stays due, and must not keep the others from their turn
+            log.warning("due_failed", name=row["_id"], exc_info=error)
             return False
         return True

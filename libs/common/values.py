@@ -139,7 +139,7 @@ _JOINERS, _BLANKS = frozenset("\u200c\u200d"), frozenset("\u115f\u1160\u3164\uff
 
 
 def plain(text: str) -> str:
-    """The text trimmed, in one normal form (NFC); refuses what deceives: unseen characters, words of mixed alphabets."""
+    """The text trimmed, in one normal form (NFC); refuses what deceives: unseen characters, mixed alphabets."""
     text = text.strip()
     if text.isascii() and text.isprintable():
         return text

@@ -13,7 +13,12 @@ SPACES = Collection(
     Space,
     "spaces",
     missing="SPACE_NOT_FOUND",
-    indexes=(Index(("district",)), Index(("zone",)), Index(("kind",)), Index(("display_name", "_id"), locale="zh")),
+    indexes=(
+        Index(("district", "_id")),
+        Index(("zone", "_id")),
+        Index(("kind", "_id")),
+        Index(("display_name", "_id"), locale="zh"),
+    ),
 )
 OCCUPANTS = Collection(Occupant, "occupants", missing="STARTUP_NOT_FOUND", card=True)
 TENANCIES = Collection(
@@ -21,9 +26,11 @@ TENANCIES = Collection(
     "tenancies",
     missing="TENANCY_NOT_FOUND",
     indexes=(
-        Index(("startup",)),
-        Index(("district",)),
-        Index(("state",)),
+        Index(("space", "_id")),
+        Index(("startup", "_id")),
+        Index(("district", "_id")),
+        Index(("zone", "_id")),
+        Index(("state", "_id")),
         Index(("due_time",), where={"due_time": {"$type": "date"}}),
     ),
 )

@@ -15,9 +15,9 @@ STARTUPS = Collection(
     missing="STARTUP_NOT_FOUND",
     indexes=(
         Index(("credit_code",), where={"credit_code": {"$type": "string"}}, taken="CREDIT_CODE_TAKEN"),
-        Index(("district",)),
-        Index(("technology_field",)),
-        Index(("residency.space",)),
+        Index(("district", "_id")),
+        Index(("technology_field", "_id")),
+        Index(("residency.space", "_id")),
         Index(("display_name", "_id"), locale="zh"),
     ),
 )

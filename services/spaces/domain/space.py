@@ -52,11 +52,11 @@ class Space(Entity):
     def must_hold(self, period: Period) -> None:
         """Refuse when on a day of the period more is let than there is (NOT_ENOUGH_ROOM)."""
         for let in self.lets:
-            if period.holds(let.day) and (let.desks > self.desks or let.area_m2 > self.area_m2):
+            if period.holds(max(let.day, period.start)) and (let.desks > self.desks or let.area_m2 > self.area_m2):
                 raise Precondition(
                     "NOT_ENOUGH_ROOM",
-                    f"not enough room on {let.day}",
-                    day=let.day,
+                    f"not enough room on {max(let.day, period.start)}",
+                    day=max(let.day, period.start),
                     desks_missing=max(0, let.desks - self.desks),
                     area_missing_m2=max(0, let.area_m2 - self.area_m2),
                 )
@@ -65,7 +65,8 @@ class Space(Entity):
 def _from(today: date, lets: tuple[Let, ...]) -> tuple[Let, ...]:
     """The steps that count from today on: the one that holds today, and those to come."""
     past = sum(1 for let in lets if let.day <= today)
-    return lets[max(0, past - 1) :]
+    kept = lets[max(0, past - 1) :]
+    return kept[1:] if kept and not (kept[0].desks or kept[0].area_m2) else kept
 
 
 def _shifted(lets: tuple[Let, ...], desks: int, area_m2: int, period: Period) -> tuple[Let, ...]:
@@ -111,11 +112,16 @@ def create_space(ask: CreateSpace, city: City, *, name: str) -> Change[Space]:
 
 
 def update_space(space: Space, ask: UpdateSpace, city: City, today: date) -> Change[Space]:
-    """Change the fields that the mask names; on no day may more be let than there is then (NOT_ENOUGH_ROOM)."""
+    """Change the fields that the mask names; on no day may more be let than there is then (NOT_ENOUGH_ROOM).
+
+    While room is let the district and the zone stay (SPACE_OCCUPIED): officials reach tenancies by them.
+    """
     space.must_match(ask.etag)
     changed = space.with_(lets=_from(today, space.lets), **ask.space.chosen(ask.update_mask))
     spec = SpaceSpec.model_validate(changed, from_attributes=True)
     spec.must_be_complete("space")
     spec.must_lie_in(city)
-    changed.must_hold(Period(start=date.min))
+    if changed.lets and (changed.district, changed.zone) != (space.district, space.zone):
+        raise Precondition("SPACE_OCCUPIED", "a space with tenants does not move", name=space.name)
+    changed.must_hold(Period(start=today))
     return Change(changed, saves=(changed,), facts=(SpaceUpdated.of(changed),))

@@ -127,6 +127,7 @@ class Startup(Entity):
     technology_field: str
     industry_chain: str
     founded_date: Day | None = None
+    stays: tuple[Residency, ...] = ()
     residency: Residency | None = None
 
     @property
@@ -135,18 +136,21 @@ class Startup(Entity):
         return Stage.FIRM if self.credit_code else Stage.TEAM
 
     def living(self, told: Residency) -> Self:
-        """The startup with the stay it was told of, unless it knows of a later stay, or of something newer of this one.
+        """The startup with the stay it was told of, unless it knows of something newer of this one.
 
-        A stay whose two days are the same never began, and undoes what was known of it.
+        It lives where its latest stay is. Whatever the order in which it is told, the outcome is the same.
         """
-        known = self.residency
-        if known is not None and known.tenancy == told.tenancy and told.sequence <= known.sequence:
+        known = {stay.tenancy: stay for stay in self.stays}
+        before = known.get(told.tenancy)
+        if before is not None and told.sequence <= before.sequence:
             return self
-        if known is not None and known.tenancy != told.tenancy and told.start_date < known.start_date:
-            return self
-        if told.end_date == told.start_date and (known is None or known.tenancy != told.tenancy):
-            return self
-        return self.with_(residency=told)
+        known[told.tenancy] = told
+        return self.with_(stays=tuple(known.values()), residency=max(known.values(), key=_lateness))
+
+
+def _lateness(stay: Residency) -> tuple[bool, date, str]:
+    """A stay whose two days are the same never began, and comes before any that did."""
+    return stay.end_date != stay.start_date, stay.start_date, stay.tenancy
 
 
 class StartupRegistered(Fact):
