@@ -91,32 +91,39 @@ async def test_what_dies_is_started_again(laptop: Laptop, program: str) -> None:
     )
 
 
-async def test_it_stops_cleanly_and_finds_everything_again(own: Laptop) -> None:
-    """Ctrl-C stops the services first, then NATS, then MongoDB, with exit code 0; the next start finds the data."""
+def test_it_survives_a_kill_and_stops_cleanly(own: Laptop) -> None:
+    """After kill -9 its children end by themselves and the next start finds the data.
+
+    Ctrl-C stops the services first, then NATS, then MongoDB, with exit code 0, and leaves no process.
+    """
     up = own.start()
-    pids = processes(own)
-    assert {"spaces", "startups", "mongod", "nats-server"} <= set(pids)
+    killed = processes(own)
+    assert {"spaces", "startups", "mongod", "nats-server"} <= set(killed)
+    up.kill()
+    up = own.start()
+    assert "The demo data is there already" in own.said
+    again = processes(own)
+    assert set(again.values()).isdisjoint(killed.values())
     os.kill(up.pid, signal.SIGINT)
     up.wait_until(lambda: "Everything is stopped" in own.said, 30)
     up.stop(grace=60)
     assert up.end == "exit code 0"
     told = [own.said.index(f"{words} stopped") for words in ("services are", "NATS is", "MongoDB is", "Everything is")]
     assert told == sorted(told)
-    assert not [pid for pid in pids.values() if command_line(pid)]
+    assert not [pid for pid in (*killed.values(), *again.values()) if command_line(pid)]
     assert "Nothing runs" in own.refused("status")
-    own.start()
-    assert "The demo data is there already" in own.said
 
 
-async def test_nothing_is_left_when_it_is_killed(own: Laptop) -> None:
-    """After kill -9 of `hatchery up` its children end by themselves, and the next start works on the same home."""
-    up = own.start("--no-demo")
-    pids = processes(own)
-    up.kill()
-    own.start("--no-demo")
-    assert not [name for name, pid in pids.items() if command_line(pid) and processes(own)[name] != pid]
-    assert set(processes(own).values()).isdisjoint(pids.values())
-    own("status")
+def test_it_can_be_stopped_while_it_starts(own: Laptop) -> None:
+    """A SIGTERM before all is up stops what runs by then, and leaves no process."""
+    up = own.start(ready="")
+    up.wait_until(lambda: "mongod" in processes(own), 30)
+    started = processes(own)
+    up.stop(grace=60)
+    assert up.end == "exit code 0"
+    assert "Everything is stopped" in own.said
+    assert processes(own) == {}
+    assert not [pid for pid in started.values() if command_line(pid)]
 
 
 def test_a_taken_port_is_named(own: Laptop) -> None:

@@ -74,8 +74,11 @@ class Child:
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait for a condition; Trouble with the log's end when the child dies first or takes too long."""
         deadline = time.monotonic() + seconds
-        while not ready():
-            if not self.running:
+        while True:
+            running = self.running  # asked first: what it did just before its end counts
+            if ready():
+                return
+            if not running:
                 raise Trouble(f"{self.name} ended before it was ready.\n{self.last_words()}")
             if time.monotonic() > deadline:
                 raise Trouble(f"{self.name} was not ready within {seconds:.0f} seconds.\n{self.last_words()}")
