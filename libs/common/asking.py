@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 from google.protobuf.message import Message
@@ -45,7 +46,7 @@ EVERYWHERE = Reach()
 NOWHERE = Reach(frozenset())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """The circumstances of one command or read.
 
@@ -60,7 +61,7 @@ class Asked:
     reach: Reach = EVERYWHERE
     traceparent: str = ""
 
-    @property
+    @cached_property
     def entry_id(self) -> str:
         """The id of the command's entry in the journal: the same for every repeat of it."""
         return hashlib.blake2b(f"{self.actor}\0{self.request_id}".encode(), digest_size=16).hexdigest()

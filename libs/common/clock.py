@@ -1,5 +1,6 @@
 """Time and ids, handed to whoever needs them, so that tests can hand over others."""
 
+import base64
 import os
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -18,10 +19,6 @@ class Clock:
         return self.now().astimezone(zone).date()
 
 
-# Crockford's base 32 in lower case: sorts as the numbers do, and has no letters that look alike.
-_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
-
-
 class Names:
     """New resource names; their ids sort by the time at which they were made."""
 
@@ -31,6 +28,6 @@ class Names:
     def new(self, collection: str, under: str = "") -> str:
         """`spaces/{id}`, or `{under}/tenancies/{id}`: 48 bits of milliseconds, 72 of chance."""
         milliseconds = int(self._clock.now().timestamp() * 1000)
-        number = milliseconds << 72 | int.from_bytes(os.urandom(9), "big")
-        letters = "".join(_DIGITS[number >> shift & 31] for shift in range(115, -1, -5))
+        number = milliseconds.to_bytes(6, "big") + os.urandom(9)
+        letters = base64.b32hexencode(number).decode().lower()  # an alphabet that sorts as the numbers do
         return f"{under}/{collection}/{letters}" if under else f"{collection}/{letters}"

@@ -71,6 +71,7 @@ class Batch:
     entries: dict[str, Document] = field(default_factory=dict)
     changed: dict[Key, list[Command]] = field(default_factory=dict)
     new: set[Key] = field(default_factory=set)
+    replies: dict[Key, tuple[Entity, Document]] = field(default_factory=dict)
     fresh: list[Document] = field(default_factory=list)
 
     async def load(self, documents: Documents, session: "AsyncClientSession") -> None:
@@ -126,13 +127,16 @@ class Batch:
             saved[entity.name] = entity.with_(version=entity.version + 1, **times)
         reply = next((saved[entity.name] for entity in change.saves if entity is change.reply), change.reply)
         facts = [self.teller.tell(fact, saved[fact.name].version) for fact in change.facts]
-        entry = journal.entry(command.asked, now, saved.values(), facts, reply)
+        document = to_document(reply) if isinstance(reply, Entity) else None
+        entry = journal.entry(command.asked, now, saved.values(), facts, reply, document)
         for entity in saved.values():
             key = (type(entity), entity.name)
             if entity.version == 1:
                 self.new.add(key)
             self.entities[key] = entity
             self.changed.setdefault(key, []).append(command)
+        if document is not None:
+            self.replies[type(reply), reply.name] = reply, document
         self.entries[entry["_id"]] = entry
         self.fresh.append(entry)
         return reply
@@ -158,10 +162,11 @@ class Batch:
 
     def _operation(self, key: Key) -> InsertOne[Document] | UpdateOne:
         entity = self.entities[key]
-        document = to_document(cast("Entity", entity))  # what was changed is there
+        answered = self.replies.get(key)
+        document = answered[1] if answered and answered[0] is entity else to_document(cast("Entity", entity))
         if key in self.new:
             return InsertOne(document)
-        return UpdateOne({"_id": document.pop("_id")}, {"$set": document})
+        return UpdateOne({"_id": key[1]}, {"$set": document})
 
     def _blame(self, kind: type[Entity], keys: list[Key], error: BulkWriteError) -> None:
         """Find the one command that broke a unique index; with several suspects the batch must be split."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 Driver = Literal["motor", "pymongo"]
 
+# Times come back with their zone, as they went in.
+_AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True)
 #: A commit that has been answered survives the loss of any one machine.
 DURABLE = WriteConcern("majority", j=True)
 
@@ -33,9 +35,8 @@ class Documents:
         options: dict[str, Any] = {"tz_aware": True, "retryWrites": True, "appname": database}
         options["serverSelectionTimeoutMS"] = 5000
         self._client = _client(driver, uri, options)
-        codec: CodecOptions[Document] = CodecOptions(tz_aware=True)
         self.database: AsyncDatabase[Document] = self._client.get_database(
-            database, codec_options=codec, write_concern=DURABLE
+            database, codec_options=_AWARE, write_concern=DURABLE
         )
         self._collections: dict[str, AsyncCollection[Document]] = {}
 
@@ -90,6 +91,7 @@ class Documents:
                     "readConcern": {"level": "majority"},
                 },
                 session=session,
+                codec_options=_AWARE,
             )
             feed = Feed(self, collection, session, opened["cursor"])
             try:
@@ -132,7 +134,7 @@ class Feed:
             "batchSize": most,
             "maxTimeMS": int(wait * 1000),
         }
-        cursor = (await self._documents.database.command(more, session=self._session))["cursor"]
+        cursor = (await self._documents.database.command(more, session=self._session, codec_options=_AWARE))["cursor"]
         if not cursor["id"]:
             raise ConnectionFailure("the change feed was closed by the server")
         self.token = cursor["postBatchResumeToken"]

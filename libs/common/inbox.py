@@ -157,6 +157,7 @@ class Inbox:
         """Let one fact take effect; a repeat of it takes none."""
         heed = self._heeds[headers["ce-type"]]
         message = heed.message.FromString(body)
+        committed = datetime.fromisoformat(headers["ce-time"])
         told = decode(message, heed.value).model_copy(update={"sequence": int(headers["ce-sequence"])})
         asked = Asked(
             actor=f"services/{self.service}",
@@ -168,8 +169,7 @@ class Inbox:
         )
         await heed.method(told, asked)
         metrics.FACTS_HEEDED.labels(self.source).inc()
-        lag = datetime.now(UTC) - datetime.fromisoformat(headers["ce-time"])
-        metrics.FACT_LAG.labels(self.source).observe(lag.total_seconds())
+        metrics.FACT_LAG.labels(self.source).observe((datetime.now(UTC) - committed).total_seconds())
 
     async def _failed(self, name: str, message: Msg, error: Exception) -> None:
         """Have it delivered again, or park it; what only waits for a server to come back is no failure of the fact."""

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import ModuleType
-from typing import Any
 
 from google.protobuf.message import Message
 
 from libs.common.asking import Asked
-from libs.common.collections import Collection, Index, from_document, to_document
+from libs.common.collections import Collection, Index, from_document
 from libs.common.documents import Document
 from libs.common.errors import Invalid
 from libs.common.mapping import encode
@@ -35,7 +34,9 @@ class Teller:
         return {"type": kind.DESCRIPTOR.full_name, "subject": fact.name, "sequence": sequence, "body": body}
 
 
-def entry(asked: Asked, at: datetime, saved: Iterable[Entity], facts: list[Document], reply: Any) -> Document:
+def entry(
+    asked: Asked, at: datetime, saved: Iterable[Entity], facts: list[Document], reply: object, document: Document | None
+) -> Document:
     """The record of one command: who, what, when, which entities became which version, what is told, the answer."""
     made: Document = {
         "_id": asked.entry_id,
@@ -45,8 +46,8 @@ def entry(asked: Asked, at: datetime, saved: Iterable[Entity], facts: list[Docum
         "at": at,
         "entities": [{"name": entity.name, "version": entity.version} for entity in saved],
     }
-    if isinstance(reply, Entity):
-        made["reply"] = {"kind": type(reply).__name__, "document": to_document(reply)}
+    if document is not None:
+        made["reply"] = {"kind": type(reply).__name__, "document": document}
     if facts:
         made["facts"] = facts
         made["traceparent"] = asked.traceparent

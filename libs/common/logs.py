@@ -6,13 +6,14 @@ import sys
 import orjson
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, Processor
 
 
 def configure(level: str, **always: str) -> None:
     """Write lines of this level and above to standard output, each with the values in `always`."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _adding(always),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             # Without the frames' variables: they hold tokens and what people said.
@@ -23,6 +24,13 @@ def configure(level: str, **always: str) -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(**always)
     # Libraries that log by the standard way warn at the least, in plain lines, on standard error.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+
+
+def _adding(always: dict[str, str]) -> Processor:
+    def add(logger: object, method: str, line: EventDict) -> EventDict:  # noqa: ARG001 - structlog's signature
+        line.update(always)
+        return line
+
+    return add

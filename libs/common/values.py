@@ -17,6 +17,20 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+V = TypeVar("V", bound=Value)
+
+
+def built(kind: type[V], fields: dict[str, Any]) -> V:
+    """A value from fields that are known to be valid: what model_copy and model_construct do, ten times as fast."""
+    value = kind.__new__(kind)
+    put = object.__setattr__
+    put(value, "__dict__", fields)
+    put(value, "__pydantic_fields_set__", set(fields))
+    put(value, "__pydantic_extra__", None)
+    put(value, "__pydantic_private__", None)
+    return value
+
+
 class Entity(Value):
     """One aggregate: one document with one owner of its invariants.
 
@@ -42,8 +56,8 @@ class Entity(Value):
             raise Stale("ETAG_MISMATCH", "it has changed since it was read", name=self.name, etag=self.etag)
 
     def with_(self, **fields: object) -> Self:
-        """The same entity with some fields changed."""
-        return self.model_copy(update=fields)
+        """The same entity with some fields changed; they are not validated again."""
+        return built(type(self), self.__dict__ | fields)
 
 
 class Fact(Value):
@@ -52,13 +66,9 @@ class Fact(Value):
     name: str
 
     @classmethod
-    def of(cls, entity: Entity, **more: object) -> Self:
-        """The fact with the fields that the entity has, and some that it has not."""
-        return cls.model_validate({**_attributes(cls, entity), **more})
-
-
-def _attributes(kind: type[Value], source: Value) -> dict[str, Any]:
-    return {name: getattr(source, name) for name in kind.model_fields if hasattr(source, name)}
+    def of(cls, entity: Entity) -> Self:
+        """The fact that tells the entity's fields of the same names."""
+        return built(cls, {name: getattr(entity, name) for name in cls.__pydantic_fields__})
 
 
 Reply = TypeVar("Reply", covariant=True)

@@ -151,6 +151,7 @@ def end_tenancy(
 ) -> Change[Tenancy]:
     """End a tenancy on a day; from that day on, or from today if it has gone by, the room is free again."""
     tenancy.must_match(ask.etag)
+    tenancy = tenancy.at(today, zone)  # its day may have come since anybody looked
     if ask.end_reason is EndReason.EXPIRED:
         raise Invalid.field("end_reason", "MALFORMED", "EXPIRED is for tenancies whose day has come")
     if tenancy.state is TenancyState.ENDED:
