@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 Driver = Literal["motor", "pymongo"]
 
+#: What a server answers while it starts, stops or changes its part: without majority or keys yet, not primary, …
+_SOON = frozenset({91, 134, 189, 211, 246, 262, 10107, 11600, 11602, 13435, 13436})
 # Times come back with their zone, as they went in.
 _AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True)
 #: A commit that has been answered survives the loss of any one machine.
@@ -181,5 +183,4 @@ def lost_race(error: PyMongoError) -> bool:
 
 def out_of_reach(error: PyMongoError) -> bool:
     """The server cannot be reached, or is changing its primary; the same may be tried again after a while."""
-    stepping_down = isinstance(error, OperationFailure) and error.code in {91, 189, 10107, 11600, 11602, 13435, 13436}
-    return stepping_down or isinstance(error, ConnectionFailure)
+    return isinstance(error, ConnectionFailure) or (isinstance(error, OperationFailure) and error.code in _SOON)

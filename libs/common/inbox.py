@@ -103,7 +103,7 @@ class Inbox:
             ConsumerConfig(
                 durable_name=self.service,
                 ack_policy=AckPolicy.EXPLICIT,
-                ack_wait=PATIENCE + 10,
+                ack_wait=10,  # what is delivered again while it is being committed finds the first answer
                 max_ack_pending=self._together * 4,
                 filter_subjects=sorted(self._heeds),
             ),
@@ -114,7 +114,7 @@ class Inbox:
         inbox = self._connection.new_inbox()
         facts = await self._connection.subscribe(inbox)
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.source.upper()}.{self.service}"
-        request = json.dumps({"batch": self._together, "expires": 5_000_000_000}).encode()
+        request = json.dumps({"batch": self._together, "expires": 1_000_000_000}).encode()
         try:
             while True:
                 await self._connection.publish(subject, request, reply=inbox)
@@ -127,7 +127,7 @@ class Inbox:
         """Handle what one request brings, until it has brought all that it asked for or has expired."""
         got = 0
         while got < self._together:
-            messages = [await facts.next_msg(timeout=10)]
+            messages = [await facts.next_msg(timeout=2)]
             while facts.pending_msgs:
                 messages.append(await facts.next_msg(timeout=1))
             told = [message for message in messages if message.reply]

@@ -138,7 +138,7 @@ class Relay:
     async def _tell(self, entries: Sequence[Document]) -> None:
         """Publish the entries' facts in order and wait until the stream has acknowledged every one."""
         told = [(entry, place, fact) for entry in entries for place, fact in enumerate(entry["facts"])]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(3):
             acks = [
                 await self._stream.publish_async(
                     fact["type"], bytes(fact["body"]), headers=self._headers(entry, place, fact)

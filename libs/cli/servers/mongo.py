@@ -144,24 +144,22 @@ def start_mongo(folder: Path, port: int = 0, *, services: Sequence[str] = KEEPER
     if not key.exists():
         write_private(key, base64.b64encode(secrets.token_bytes(96)).decode())
     port = settle_port(port, folder / "port")
-    options = [
-        "--dbpath",
-        str(folder / "documents"),
-        "--port",
-        str(port),
-        "--bind_ip",
-        "127.0.0.1",
-        "--nounixsocket",
-    ]
-    options += ["--replSet", REPLICA_SET, "--auth", "--keyFile", str(key), "--quiet"]
+    command = [str(program), *_options(folder, port, cache_gb)]
+    mongo = Mongo(folder, port, Child("mongod", command, folder / "mongod.log"), words)
+    mongo.start()
+    return mongo
+
+
+def _options(folder: Path, port: int, cache_gb: float) -> list[str]:
+    options = ["--dbpath", str(folder / "documents"), "--port", str(port)]
+    options += ["--bind_ip", "127.0.0.1", "--nounixsocket"]
+    options += ["--replSet", REPLICA_SET, "--auth", "--keyFile", str(folder / "keyfile"), "--quiet"]
     options += ["--wiredTigerCacheSizeGB", str(cache_gb), "--oplogSize", "1024"]
     # MongoDB 6.0.5 leaks memory when it decompresses zlib messages.
     options += ["--networkMessageCompressors", "disabled"]
     options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
     options += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]  # nobody to hand over to
-    mongo = Mongo(folder, port, Child("mongod", [str(program), *options], folder / "mongod.log"), words)
-    mongo.start()
-    return mongo
+    return options
 
 
 def database(service: str) -> str:

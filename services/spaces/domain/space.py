@@ -63,10 +63,14 @@ class Space(Entity):
 
 
 def _from(today: date, lets: tuple[Let, ...]) -> tuple[Let, ...]:
-    """The steps that count from today on: the one that holds today, and those to come."""
+    """The steps that count from today on: one for the present if anything is let, and those to come."""
     past = sum(1 for let in lets if let.day <= today)
-    kept = lets[max(0, past - 1) :]
-    return kept[1:] if kept and not (kept[0].desks or kept[0].area_m2) else kept
+    if not past:
+        return lets
+    present = lets[past - 1]
+    if not present.desks and not present.area_m2:
+        return lets[past:]
+    return (Let(day=today, desks=present.desks, area_m2=present.area_m2), *lets[past:])
 
 
 def _shifted(lets: tuple[Let, ...], desks: int, area_m2: int, period: Period) -> tuple[Let, ...]:
