@@ -166,14 +166,15 @@ async def _abort(session: "AsyncClientSession") -> None:
 
 
 async def _settle(session: "AsyncClientSession") -> None:
-    for _ in range(100):
+    until = asyncio.get_running_loop().time() + 10  # then the journal will tell, when the commands are run again
+    while True:
         try:
             return await session.commit_transaction()
         except PyMongoError as error:
-            if not error.has_error_label("UnknownTransactionCommitResult"):
+            unknown = error.has_error_label("UnknownTransactionCommitResult")
+            if not unknown or asyncio.get_running_loop().time() > until:
                 raise
-            await asyncio.sleep(0.1)
-    raise ConnectionFailure("nobody knows whether the transaction was committed")
+        await asyncio.sleep(0.1)
 
 
 def lost_race(error: PyMongoError) -> bool:

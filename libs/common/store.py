@@ -117,17 +117,16 @@ class _Reader:
     def __init__(self, documents: Documents, collection: Collection) -> None:
         self._documents = documents
         self._collection = collection
-        self._asked: dict[str, asyncio.Future[Entity | None]] = {}
+        self._asked: dict[str, list[asyncio.Future[Entity | None]]] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def read(self, name: str) -> Entity | None:
         """The entity, or None."""
-        future = self._asked.get(name)
-        if future is None:
-            future = self._asked[name] = asyncio.get_running_loop().create_future()
-            if self._task is None:
-                self._task = asyncio.create_task(self._read_on())
-        return await asyncio.shield(future)
+        future: asyncio.Future[Entity | None] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(name, []).append(future)
+        if self._task is None:
+            self._task = asyncio.create_task(self._read_on())
+        return await future
 
     async def _read_on(self) -> None:
         try:
@@ -137,18 +136,28 @@ class _Reader:
         finally:
             self._task = None
 
-    async def _read_together(self, asked: dict[str, asyncio.Future[Entity | None]]) -> None:
+    async def _read_together(self, asked: dict[str, list[asyncio.Future[Entity | None]]]) -> None:
         READ_NAMES.observe(len(asked))
         kind = self._collection.kind
         try:
             found = self._documents.collection(self._collection.name).find({"_id": {"$in": list(asked)}})
             rows = {row["_id"]: row for row in await found.to_list(None)}
         except Exception as error:  # every one who asked is told, whatever it is
-            for future in asked.values():
-                future.set_exception(error)
+            for futures in asked.values():
+                _answer(futures, error)
             return
-        for name, future in asked.items():
+        for name, futures in asked.items():
             try:
-                future.set_result(from_document(kind, rows[name]) if name in rows else None)
+                _answer(futures, from_document(kind, rows[name]) if name in rows else None)
             except Exception as error:  # a document that cannot be read is the matter of who asked for it
-                future.set_exception(error)
+                _answer(futures, error)
+
+
+def _answer(futures: Sequence[asyncio.Future[Entity | None]], found: Entity | Exception | None) -> None:
+    for future in futures:
+        if future.done():
+            continue  # the caller has gone
+        if isinstance(found, Exception):
+            future.set_exception(found)
+        else:
+            future.set_result(found)
