@@ -40,7 +40,8 @@ class StartupsStore(Store):
         where = {
             "district": ask.district,
             "technology_field": ask.technology_field,
-            "credit_code": ask.credit_code,
+            # A partial index serves only a query that says its condition again.
+            "credit_code": {"$eq": ask.credit_code, "$type": "string"} if ask.credit_code else None,
             **({"$and": clauses} if clauses else {}),
         }
         return await self.list(Startup, where, ask, asked, order_by(ask.order_by, ORDERS))
