@@ -1,5 +1,8 @@
 """Logs: one JSON line for each happening, with values and never with sentences or personal data."""
 
+import asyncio
+import atexit
+import io
 import logging
 import sys
 
@@ -7,6 +10,9 @@ import orjson
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
+
+# Lines are gathered and written together: a system call for each would cost more than all else about it.
+_lines = io.BytesIO()
 
 
 def configure(level: str, **always: str) -> None:
@@ -21,11 +27,40 @@ def configure(level: str, **always: str) -> None:
             structlog.processors.JSONRenderer(serializer=orjson.dumps, default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=_Gathering,
         cache_logger_on_first_use=True,
     )
+    atexit.register(flush)
     # Libraries that log by the standard way warn at the least, in plain lines, on standard error.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+
+
+def flush() -> None:
+    """Write the lines gathered so far."""
+    if text := _lines.getvalue():
+        _lines.seek(0)
+        _lines.truncate()
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+
+
+async def flush_on(every: float = 0.1) -> None:
+    """Write what was gathered, every so many seconds, until cancelled."""
+    while True:
+        await asyncio.sleep(every)
+        flush()
+
+
+class _Gathering:
+    """What structlog hands its finished lines to."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def msg(self, line: bytes) -> None:
+        _lines.write(line + b"\n")
+
+    debug = info = warning = error = critical = msg
 
 
 def _adding(always: dict[str, str]) -> Processor:
