@@ -7,6 +7,7 @@ from typing import Any
 from libs.common.profile import City
 from libs.common.values import Mask
 from services.startups.domain import Residency, ResidencyState, Startup, StartupSpec, UpdateStartup
+from services.startups.domain.credit_code import check, organisation_check
 
 TODAY = date(2026, 11, 24)
 LONGTAN, FENGMAN, HIGH_TECH = "districts/220203", "districts/220211", "districts/220272"
@@ -40,6 +41,13 @@ CODES: Sequence[str] = (
     "N2220221MF1234567M",
     "91110000600037341L",
 )
+
+
+def code(number: int) -> str:
+    """A credit code for each number, with check digits that fit."""
+    organisation = f"MA{number:06d}"
+    body = f"91220200{organisation}{organisation_check(organisation)}"
+    return body + check(body)
 
 
 def day(offset: int) -> date:

@@ -22,10 +22,9 @@ from services.startups.domain import (
     register_startup,
     update_startup,
 )
-from services.startups.domain.credit_code import check, organisation_check
 from services.startups.store import StartupsStore
 from tests.spaces.keeping import SETTINGS, asked, keep, running, watched
-from tests.startups.examples import CITY, CODES, FENGMAN, LONGTAN, TODAY, spec, startup, stay, update
+from tests.startups.examples import CITY, CODES, FENGMAN, LONGTAN, TODAY, code, spec, startup, stay, update
 
 #: In the order of their pinyin: ā běi chāng chuán dà fēng jí jiāng lán lóng nán pán shū sōng yǒng zhōng.
 BY_PINYIN = (
@@ -47,13 +46,6 @@ BY_PINYIN = (
     "中新",
 )
 EVERY = ListStartups()
-
-
-def code(number: int) -> str:
-    """A credit code for each number, with check digits that fit."""
-    organisation = f"MA{number:06d}"
-    body = f"91220200{organisation}{organisation_check(organisation)}"
-    return body + check(body)
 
 
 def called(titles: Sequence[str]) -> list[Startup]:
