@@ -35,18 +35,16 @@ async def test_a_tenant_moves_in_and_out(spaces: Api, startups: Api) -> None:
 
     async def lives_there() -> bool:
         page = await startups.GetStartup(st.GetStartupRequest(name=startup.name))
-        return page.residency.space == space.name and page.residency.state == st.Residency.STATE_CURRENT
+        return bool(page.residency.space == space.name and page.residency.state == st.Residency.STATE_CURRENT)
 
     await eventually(lives_there)
-    ended = await spaces.EndTenancy(
-        sp.EndTenancyRequest(name=tenancy.name, end_reason=sp.Tenancy.END_REASON_GRADUATED)
-    )
+    ended = await spaces.EndTenancy(sp.EndTenancyRequest(name=tenancy.name, end_reason=sp.Tenancy.END_REASON_GRADUATED))
     assert ended.state == sp.Tenancy.STATE_ENDED
     assert ended.update_time.ToDatetime(UTC) <= datetime.now(UTC)
     assert (await spaces.GetSpace(sp.GetSpaceRequest(name=space.name))).desks_free == 20
 
     async def has_moved_out() -> bool:
         page = await startups.GetStartup(st.GetStartupRequest(name=startup.name))
-        return page.residency.state == st.Residency.STATE_ENDED
+        return bool(page.residency.state == st.Residency.STATE_ENDED)
 
     await eventually(has_moved_out)
