@@ -1,5 +1,6 @@
 """What spaces heeds of startups: once, in whatever order, and without stumbling over what cannot be handled."""
 
+import itertools
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tests.spaces.calls import opened, tenant
 from tests.spaces.keeping import DRIVER
 from tests.spaces.telling import Voice, operations, parked, settled, voice, world_that_soon_parks
 
+_numbers = itertools.count(1)
 REGISTERED = facts.StartupRegistered.DESCRIPTOR.full_name
 
 
@@ -169,12 +171,12 @@ POISONS = {
 
 @pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS.keys())
 async def test_poison_is_parked_and_blocks_nothing(
-    startups_voice: Voice, service: Api, kept: Documents, poison: Poison, request: pytest.FixtureRequest
+    startups_voice: Voice, service: Api, kept: Documents, poison: Poison
 ) -> None:
     """What cannot be handled is parked after its tries, without effect; what comes behind it is handled at once."""
     known = set(await parked(service))
     await startups_voice.tell_bytes(REGISTERED, poison.body, headers=poison.headers)
-    behind = f"startups/b{abs(hash(request.node.callspec.id))}"
+    behind = f"startups/behind{next(_numbers)}"
     await startups_voice.tell(named(behind))
 
     async def both_are_dealt_with() -> bool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from pydantic import ValidationError
 
 from libs.api.hatchery.spaces.v1 import facts_pb2
 from libs.common.asking import Asked
@@ -358,12 +359,13 @@ async def test_what_is_due_is_found_by_its_index(store: SpacesStore) -> None:
 # --- races and other versions -------------------------------------------------------------------------
 
 
-async def register(store: SpacesStore, house: Space, who: Occupant, number: int) -> Tenancy:
+async def register(store: SpacesStore, house: Space, who: Occupant, number: int, request_id: str = "") -> Tenancy:
     """Register a tenant for one desk."""
     ask = RegisterTenant(space=house.name, startup=who.name, desks=1)
     name = f"{house.name}/tenancies/t{number:04d}"
     decide = partial(register_tenant, ask=ask, name=name, today=TODAY, zone=ZONE)
-    return await store.commit(asked(), (Space, house.name), (Occupant, who.name), decide=decide)
+    asking = asked(request_id=request_id)
+    return await store.commit(asking, (Space, house.name), (Occupant, who.name), decide=decide)
 
 
 async def test_two_replicas_fill_a_space_and_no_more(store: SpacesStore, documents: Documents) -> None:
@@ -393,6 +395,29 @@ async def test_a_startup_gets_one_of_two_spaces(store: SpacesStore, documents: D
     assert Counter(type(answer) for answer in answers) == {Tenancy: 1, Taken: 19}
     taken = await documents.collection("spaces").count_documents({"lets": {"$ne": []}})
     assert taken == 1
+
+
+async def test_a_repeat_at_another_replica_is_the_same(store: SpacesStore, documents: Documents) -> None:
+    """One request repeated at two replicas at once is done once, and every repeat gets the same answer."""
+    house, who = space(), occupant()
+    await keep(documents, "spaces", [house])
+    await keep(documents, "occupants", [who])
+    async with running(SpacesStore(documents, facts_pb2, Clock(), SETTINGS)) as other:
+        calls = (register((store, other)[number % 2], house, who, number, "once") for number in range(50))
+        answers = await asyncio.gather(*calls)
+    assert answers == [answers[0]] * 50
+    assert await documents.collection("tenancies").count_documents({}) == 1
+    assert (await store.get(Space, house.name, asked())).on(TODAY).desks_free == house.desks - 1
+
+
+async def test_what_cannot_be_read_fails_alone(store: SpacesStore, documents: Documents) -> None:
+    """A document that this version cannot read fails who asks for it, and nobody who asks at the same time."""
+    one, strange, two = spaces_called(("一", "二", "三"))
+    await keep(documents, "spaces", [one, two])
+    await documents.collection("spaces").insert_one({**to_document(strange), "kind": "CASTLE"})
+    calls = (store.get(Space, entity.name, asked()) for entity in (one, strange, two))
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(answer) for answer in found] == [Space, ValidationError, Space]
 
 
 async def test_what_a_newer_version_wrote_survives(store: SpacesStore, documents: Documents) -> None:
