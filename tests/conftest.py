@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
@@ -68,8 +69,8 @@ class Refused:
         self.message = error.details() or ""
         self.reason, self.fields, self.metadata = "", {}, {}
         trailing = error.trailing_metadata() or ()
-        packed = next((value for key, value in trailing if key == "grpc-status-details-bin"), b"")
-        for detail in Status.FromString(bytes(packed)).details:
+        packed: Any = next((value for key, value in trailing if key == "grpc-status-details-bin"), b"")
+        for detail in Status.FromString(packed).details:
             info, wrong = ErrorInfo(), BadRequest()
             if detail.Unpack(info):
                 self.reason, self.metadata = info.reason, dict(info.metadata)

@@ -27,6 +27,7 @@ class Replica:
         self.service = service
         self.address = f"127.0.0.1:{port}"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("HATCHERY_")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # replicas that start often must not compile each time
         environment |= {"HATCHERY_LISTEN": self.address, "PYTHONPATH": str(ROOT), **settings}
         command = [sys.executable, "-m", f"services.{service}"]
         self.child = Child(label, command, folder / f"{label}.log", env=environment, folder=ROOT)
@@ -40,7 +41,8 @@ class Replica:
         """Whether its health check answers SERVING."""
         with grpc.insecure_channel(self.address) as channel:
             try:
-                answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1)
+                stub: Any = health_pb2_grpc.HealthStub(channel)
+                answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
             except grpc.RpcError:
                 return False
         return bool(answer.status == SERVING)

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import json
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from google.protobuf.json_format import MessageToJson
@@ -30,6 +31,7 @@ from libs.common.values import Value
 log = structlog.get_logger()
 
 PARKED = "parked"
+_FACT_ID = re.compile("[0-9A-Za-z._-]{1,100}")
 #: What the server answers when a request for facts has brought all that it could.
 _SPENT = frozenset({"404", "408"})
 #: Seconds that a heeded fact may wait for its commit before it counts as a failed try.
@@ -50,6 +52,18 @@ class Told(Value):
 
     name: str
     sequence: int = 0
+
+    def at(self, sequence: int) -> Self:
+        """The same, told of this version."""
+        return self.model_copy(update={"sequence": sequence})
+
+
+def sequence(headers: Mapping[str, str]) -> int:
+    """The entity's version that a fact tells of; ValueError when the header is no such number."""
+    number = int(headers["ce-sequence"])
+    if not 0 < number < 1 << 63:
+        raise ValueError(f"ce-sequence {number} is no version")
+    return number
 
 
 class ConsumerLostError(Exception):
@@ -150,15 +164,16 @@ class Inbox:
             await message.ack()
 
     def _name(self, message: Msg) -> str:
-        """The fact's id; for one that bears none, its place in the stream."""
-        return (message.headers or {}).get("ce-id") or f"{self.source}-{message.metadata.sequence.stream}"
+        """The fact's id; for one that bears none, or none that could be asked for, its place in the stream."""
+        given = (message.headers or {}).get("ce-id", "")
+        return given if _FACT_ID.fullmatch(given) else f"{self.source}-{message.metadata.sequence.stream}"
 
     async def heed(self, headers: Mapping[str, str], body: bytes) -> None:
         """Let one fact take effect; a repeat of it takes none."""
         heed = self._heeds[headers["ce-type"]]
         message = heed.message.FromString(body)
-        committed = datetime.fromisoformat(headers["ce-time"])
-        told = decode(message, heed.value).model_copy(update={"sequence": int(headers["ce-sequence"])})
+        committed = datetime.fromisoformat(headers["ce-time"]).astimezone(UTC)
+        told = decode(message, heed.value).at(sequence(headers))
         asked = Asked(
             actor=f"services/{self.service}",
             command=headers["ce-type"],

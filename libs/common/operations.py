@@ -14,7 +14,7 @@ from libs.api.hatchery.operations.v1.operations_pb2_grpc import OperationsServic
 from libs.common.documents import Document, Documents
 from libs.common.errors import Precondition
 from libs.common.failing import refusal
-from libs.common.inbox import PARKED, Inbox, not_parked
+from libs.common.inbox import PARKED, Inbox, not_parked, sequence
 from libs.common.listing import Order, resume, seek
 from libs.common.mapping import decode
 from libs.common.relay import Relay, untold
@@ -98,12 +98,19 @@ class OperationsRpc(OperationsServiceServicer):
             name=f"parkedFacts/{row['_id']}",
             type=headers.get("ce-type", ""),
             subject=headers.get("ce-subject", ""),
-            sequence=int(sequence) if (sequence := headers.get("ce-sequence", "")).isdecimal() else 0,
+            sequence=_sequence(headers),
             body=inbox.readable(row) if inbox else bytes(row["body"]).hex(),
             error=row["error"],
             tries=row["tries"],
             park_time=_stamp(row["at"]),
         )
+
+
+def _sequence(headers: dict[str, str]) -> int:
+    try:
+        return sequence(headers)
+    except (LookupError, ValueError):
+        return 0  # which may be why it was parked
 
 
 def running_version() -> str:

@@ -9,7 +9,7 @@ from libs.common import journal
 from libs.common.asking import Asked, out_of_scope
 from libs.common.clock import Clock
 from libs.common.collections import Collection, ensure, from_document
-from libs.common.commit import CommitLoop, Decide, Missing, Want
+from libs.common.commit import CommitLoop, Decide, Missing, Want, gathered
 from libs.common.documents import Document, Documents
 from libs.common.listing import Order, resume, seek
 from libs.common.metrics import READ_NAMES
@@ -131,6 +131,7 @@ class _Reader:
     async def _read_on(self) -> None:
         try:
             while self._asked:
+                await gathered(self._asked)
                 asked, self._asked = self._asked, {}
                 await self._read_together(asked)
         finally:
