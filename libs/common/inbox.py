@@ -38,15 +38,6 @@ _SPENT = frozenset({"404", "408"})
 PATIENCE = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Heed:
-    """A fact that is heeded: its message, the value it is read into, and the method that is called with it."""
-
-    message: type[Message]
-    value: type[Value]
-    method: Callable[[Any, Asked], Awaitable[object]]
-
-
 class Told(Value):
     """What a heeder needs to know of every fact: the entity, and the version of it that the fact tells of."""
 
@@ -56,6 +47,15 @@ class Told(Value):
     def at(self, sequence: int) -> Self:
         """The same, told of this version."""
         return self.model_copy(update={"sequence": sequence})
+
+
+@dataclass(frozen=True, slots=True)
+class Heed:
+    """A fact that is heeded: its message, the value it is read into, and the method that is called with it."""
+
+    message: type[Message]
+    value: type[Told]
+    method: Callable[[Any, Asked], Awaitable[object]]
 
 
 def sequence(headers: Mapping[str, str]) -> int:
