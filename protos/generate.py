@@ -36,7 +36,7 @@ def generate(target: pathlib.Path) -> None:
 def drift(fresh: pathlib.Path) -> list[str]:
     """The stubs that are missing, left over or different, by their paths."""
     made = {path.relative_to(fresh) for path in fresh.rglob("*.py*")}
-    kept = {path.relative_to(STUBS) for path in (STUBS / "hatchery").rglob("*.py*")}
+    kept = {path.relative_to(STUBS) for path in (STUBS / "hatchery").rglob("*.py*") if path.suffix != ".pyc"}
     same = filecmp.cmpfiles(fresh, STUBS, [str(path) for path in made & kept], shallow=False)[0]
     return sorted(str(path) for path in made | kept if str(path) not in same)
 
