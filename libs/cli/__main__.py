@@ -57,4 +57,4 @@ def hatchery() -> None:
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m libs.cli")
+    app(prog_name="hatchery")

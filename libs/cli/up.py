@@ -138,4 +138,5 @@ def _me() -> str:
     program = Path(sys.argv[0])
     if program.name == "hatchery":
         return "hatchery" if program.parent.as_posix() in os.get_exec_path() else os.path.relpath(program)
-    return f"{os.path.relpath(sys.executable)} -m libs.cli"
+    script = Path(__file__).parents[2] / "hatchery"
+    return f"./{os.path.relpath(script)}" if script.exists() else f"{os.path.relpath(sys.executable)} -m libs.cli"
