@@ -459,6 +459,12 @@ def test_the_newest_name_stays(sequences: list[int], chance: Random) -> None:
     assert (card.name, card.display_name, card.sequence) == ("startups/a1", f"名{max(sequences)}", max(sequences))
 
 
+@pytest.mark.parametrize("sequence", [0, 1])
+def test_what_is_known_makes_no_new_version(sequence: int) -> None:
+    """A fact that was heard before, or is older than what is known, keeps nothing."""
+    assert note_startup(occupant(), name="startups/a1", display_name="旧名", sequence=sequence).saves == ()
+
+
 def test_a_new_name_moves_nobody() -> None:
     """Where an occupant sits is ours to decide: what its startup says of itself leaves it."""
     _, who, _ = moved_in(space(), occupant())
