@@ -106,7 +106,7 @@ class Inbox:
                 await self._ensure_consumer()
                 await self._handle_on()
             except NotFoundError:
-                await asyncio.sleep(1)  # the other service has not made its stream yet
+                await asyncio.sleep(0.2)  # the other service has not made its stream yet
             except Exception as error:
                 log.warning("inbox_interrupted", source=self.source, error=type(error).__name__)
                 await asyncio.sleep(0.2)
