@@ -16,7 +16,7 @@ from tests.conftest import eventually, refused
 from tests.running import Api, World
 from tests.spaces.calls import opened, tenant
 from tests.spaces.keeping import DRIVER
-from tests.spaces.telling import Voice, operations, parked, settled, voice, world_that_soon_parks
+from tests.spaces.telling import Headers, Voice, operations, parked, settled, voice, world_that_soon_parks
 
 _numbers = itertools.count(1)
 REGISTERED = facts.StartupRegistered.DESCRIPTOR.full_name
@@ -137,6 +137,18 @@ async def test_a_field_of_a_newer_version_is_let_be(startups_voice: Voice, servi
     assert (await card(kept, "startups/newer"))["display_name"] == "松江碳材"
 
 
+@pytest.mark.parametrize("header", [{"time": "2026-11-24T04:00:00"}, {"id": "so/../odd id"}, {"subject": None}])
+async def test_an_odd_header_does_not_spoil_a_fact(
+    startups_voice: Voice, service: Api, kept: Documents, header: Headers
+) -> None:
+    """A fact whose contents are sound takes effect and is not parked, though its time has no zone or its id is odd."""
+    known, name = set(await parked(service)), f"startups/odd{next(_numbers)}"
+    await startups_voice.tell(named(name), headers=header)
+    await settled(service)
+    assert await card(kept, name)
+    assert set(await parked(service)) == known
+
+
 # --- poison ------------------------------------------------------------------------------------
 
 
@@ -164,8 +176,7 @@ POISONS = {
     "a-sequence-in-words": Poison(headers={"sequence": "many"}),
     "an-endless-sequence": Poison(headers={"sequence": "9" * 30}),
     "a-time-in-words": Poison(headers={"time": "yesterday"}),
-    "a-time-of-no-zone": Poison(headers={"time": "2026-11-24T04:00:00"}),
-    "an-id-that-is-no-name": Poison(headers={"id": "so/../odd id"}),
+    "no-message-and-an-id-that-is-no-name": Poison(b"\xff\xff\xff", headers={"id": "so/../odd id"}),
 }
 
 
