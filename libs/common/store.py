@@ -7,9 +7,10 @@ from typing import Any, TypeVar, cast
 
 from libs.common import journal
 from libs.common.asking import Asked, out_of_scope
+from libs.common.batch import Decide, Missing, Want
 from libs.common.clock import Clock
 from libs.common.collections import Collection, ensure, from_document
-from libs.common.commit import CommitLoop, Decide, Missing, Want, gathered
+from libs.common.commit import CommitLoop, gathered
 from libs.common.documents import Document, Documents
 from libs.common.listing import Order, resume, seek
 from libs.common.metrics import READ_NAMES
