@@ -22,6 +22,7 @@ from nats.js.api import RetentionPolicy, StorageType, StoreCompression, StreamCo
 from nats.js.errors import BadRequestError
 from prometheus_client import start_http_server
 from pydantic import ValidationError
+from pymongo.errors import PyMongoError
 
 from libs.api.hatchery.operations.v1 import operations_pb2
 from libs.api.hatchery.operations.v1.operations_pb2_grpc import add_OperationsServiceServicer_to_server
@@ -202,7 +203,7 @@ async def _close(connection: Client) -> None:
 
 
 def run(main: Callable[[], Any]) -> None:
-    """Run a service's main until it is told to stop; settings that do not fit end it with code 2 and say which."""
+    """Run a service's main until it is told to stop; what keeps it from starting is said in a sentence."""
     # What was imported lives as long as the process; the collector need not look at it again and again.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -212,3 +213,5 @@ def run(main: Callable[[], Any]) -> None:
         if error.title != Settings.__name__:
             raise
         sys.exit(explain(error))
+    except (PyMongoError, nats.errors.Error, OSError) as error:
+        sys.exit(f"cannot go on: {type(error).__name__}: {error}")

@@ -130,12 +130,16 @@ class Relay:
         async for entry in found:
             entries.append(entry)
             if len(entries) == _TOGETHER:
-                await self._tell(entries)
-                await self._keep(None, entries[-1]["at"])
+                await self._tell_again(entries)
                 entries = []
         if entries:
-            await self._tell(entries)
-            await self._keep(None, entries[-1]["at"])
+            await self._tell_again(entries)
+
+    async def _tell_again(self, entries: list[Document]) -> None:
+        """Within one millisecond only the versions know the order."""
+        entries.sort(key=lambda entry: (entry["at"], entry["facts"][0]["sequence"]))
+        await self._tell(entries)
+        await self._keep(None, entries[-1]["at"])
 
     async def _tell(self, entries: Sequence[Document]) -> None:
         """Publish the entries' facts in order and wait until the stream has acknowledged every one.
