@@ -62,6 +62,7 @@ class Batch:
     teller: journal.Teller
     clock: Clock
     commands: list[Command]
+    careful: bool = False
     entities: dict[Key, Entity | None] = field(default_factory=dict)
     entries: dict[str, Document] = field(default_factory=dict)
     changed: dict[Key, list[Command]] = field(default_factory=dict)
@@ -70,29 +71,47 @@ class Batch:
     fresh: list[Document] = field(default_factory=list)
 
     async def load(self, documents: Documents, session: "AsyncClientSession") -> None:
-        """One find per collection for all that the commands name, and one for repeats."""
+        """One find per collection for all that the commands name."""
         named: dict[type[Entity], set[str]] = {}
         for command in self.commands:
             for want in command.wants:
                 named.setdefault(want[0], set()).add(want[1])
-        ids = [command.asked.entry_id for command in self.commands]
-        found = documents.collection(journal.NAME).find({"_id": {"$in": ids}}, session=session)
-        self.entries = {entry["_id"]: entry for entry in await found.to_list(None)}
         for kind, names in named.items():
             self.entities.update(((kind, name), None) for name in names)
             collection = documents.collection(self.collections[kind].name)
             for document in await collection.find({"_id": {"$in": list(names)}}, session=session).to_list(None):
                 self.entities[kind, document["_id"]] = from_document(kind, document)
 
-    def decide(self) -> None:
-        """Run the decisions one after another; each sees what the ones before it decided."""
-        for command in self.commands:
+    async def decide(self, documents: Documents, session: "AsyncClientSession") -> None:
+        """Run the decisions one after another; each sees what the ones before it decided.
+
+        Repeats are rare. A repeat that decides anew breaks the journal's `_id` or another unique key, and the batch
+        is run again, now `careful`; one that is refused, because the first has had its effect, is looked for before
+        it is answered.
+        """
+        if self.careful:
+            await self._remember(self.commands, documents, session)
+        self._settle(self.commands)
+        refused = [command for command in self.commands if isinstance(command.outcome, Exception)]
+        if refused and not self.careful:
+            known = await self._remember(refused, documents, session)
+            self._settle([command for command in refused if command.asked.entry_id in known])
+
+    async def _remember(self, commands: Sequence[Command], documents: Documents, session: "AsyncClientSession") -> bool:
+        """Look into the journal for first answers; gives the ids of those that there are."""
+        ids = [command.asked.entry_id for command in commands]
+        found = await documents.collection(journal.NAME).find({"_id": {"$in": ids}}, session=session).to_list(None)
+        self.entries.update((entry["_id"], entry) for entry in found)
+        return {entry["_id"] for entry in found}
+
+    def _settle(self, commands: Sequence[Command]) -> None:
+        for command in commands:
             try:
-                command.outcome = self._settle(command)
+                command.outcome = self._answer_to(command)
             except Exception as error:  # whatever it is, it fails this command alone
                 command.outcome = error
 
-    def _settle(self, command: Command) -> Any:
+    def _answer_to(self, command: Command) -> Any:
         asked = command.asked
         entry = self.entries.get(asked.entry_id)
         if entry is not None:
@@ -167,6 +186,8 @@ class Batch:
 
     def _blame(self, kind: type[Entity], keys: list[Key], error: BulkWriteError) -> Exception:
         """The one command that broke a unique index; with several suspects the batch must be split."""
+        if not self.careful:
+            return RaceError()
         wrong = error.details["writeErrors"][0]
         suspects = self.changed[keys[wrong["index"]]]
         index = self.collections[kind].index(tuple(wrong.get("keyPattern", ())))
@@ -184,7 +205,7 @@ class Batch:
 
 
 class RaceError(Exception):
-    """Another replica was first; what it did must be seen before deciding again."""
+    """A write broke a unique key: a repeat, or another who was first. Decide again, knowing the journal."""
 
 
 class UniqueError(Exception):
