@@ -97,7 +97,9 @@ class Batch:
             known = await self._remember(refused, documents, session)
             self._settle([command for command in refused if command.asked.entry_id in known])
 
-    async def _remember(self, commands: Sequence[Command], documents: Documents, session: "AsyncClientSession") -> bool:
+    async def _remember(
+        self, commands: Sequence[Command], documents: Documents, session: "AsyncClientSession"
+    ) -> set[str]:
         """Look into the journal for first answers; gives the ids of those that there are."""
         ids = [command.asked.entry_id for command in commands]
         found = await documents.collection(journal.NAME).find({"_id": {"$in": ids}}, session=session).to_list(None)
