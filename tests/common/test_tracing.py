@@ -40,7 +40,7 @@ class Collector(TraceServiceServicer):
 async def collector() -> AsyncIterator[tuple[Collector, str]]:
     """A collector on loopback, and where it listens."""
     kept, server = Collector(), aio.server()
-    add_TraceServiceServicer_to_server(kept, server)  # type: ignore[no-untyped-call] - generated
+    add_TraceServiceServicer_to_server(kept, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     yield kept, f"http://127.0.0.1:{port}"
