@@ -44,6 +44,7 @@ class Keys:
         self._read_at = float("-inf")
         self._keys: dict[str, jwt.PyJWK] = {}
         self._reading = asyncio.Lock()
+        self._unreadable = False
         #: Counts the times at which a key was withdrawn.
         self.shrunk = 0
 
@@ -55,11 +56,13 @@ class Keys:
                     await self.read()
 
     async def find(self, kid: str) -> jwt.PyJWK | None:
-        """The key of that id, or None when the issuer has none such."""
+        """The key of that id, or None when the issuer has none such; Unavailable while nobody can know."""
         if kid not in self._keys:
             async with self._reading:
                 if kid not in self._keys and time.monotonic() - self._read_at > self._at_most_every:
                     await self.read()
+            if kid not in self._keys and self._unreadable:
+                raise _unreachable()
         return self._keys.get(kid)
 
     async def read(self) -> None:
@@ -67,11 +70,13 @@ class Keys:
         self._read_at = time.monotonic()
         try:
             published = json.loads(await asyncio.to_thread(self._fetch))["keys"]
+            keys = {key["kid"]: usable for key in published if "kid" in key and (usable := _key(key))}
         except (OSError, ValueError, LookupError, TypeError, HTTPException) as error:
             self._read_at -= self._at_most_every * 0.9  # try again sooner
+            self._unreadable = True
             log.warning("keys_unreadable", source=self._source, error=type(error).__name__)
-            raise Unavailable("KEYS_UNREACHABLE", "the issuer's keys cannot be read", retry_after=1.0) from error
-        keys = {key["kid"]: usable for key in published if "kid" in key and (usable := _key(key))}
+            raise _unreachable() from error
+        self._unreadable = False
         self.shrunk += bool(self._keys.keys() - keys.keys())
         self._keys = keys
         log.info("keys_read", source=self._source, keys=len(self._keys))
@@ -133,6 +138,10 @@ class Verifier:
             options={"require": _REQUIRED},
         )
         return claims
+
+
+def _unreachable() -> Unavailable:
+    return Unavailable("KEYS_UNREACHABLE", "the issuer's keys cannot be read", retry_after=1.0)
 
 
 def _key(published: dict[str, Any]) -> jwt.PyJWK | None:
