@@ -1,8 +1,7 @@
-"""Who takes part: each in a process of its own, with a database of its own on the one MongoDB, under the same settings."""
+"""Who takes part: each in a process and a database of its own on the one MongoDB, under the same settings."""
 
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ import psutil
 from pymongo import MongoClient
 from pymongo.database import Database as PymongoDatabase
 
-from libs.cli.servers import Child, Mongo, free_port, start_mongo
+from libs.cli.servers import Mongo, free_port, start_mongo
 from services.spaces.store import OCCUPANTS, SPACES, TENANCIES
-from tests.running import ROOT, Replica, World
+from tests.running import Replica, World
 
 Database = PymongoDatabase[dict[str, Any]]
+Say = Callable[[str], None]
 ECHO, TEXTBOOK, THRIFTY, HATCHERY = "echo", "textbook", "thrifty", "hatchery"
 BASELINES = (ECHO, TEXTBOOK, THRIFTY)
 CACHE_GB = 1.0
@@ -41,7 +41,7 @@ class Ring:
         self.client: MongoClient[dict[str, Any]] = MongoClient(self.mongo.admin_uri, tz_aware=True)
         self.worlds: list[World] = []
         self.contenders: dict[str, Contender] = {}
-        self._children: list[Child] = []
+        self._arena: World | None = None
 
     def world(self, name: str) -> World:
         """A NATS server and databases of their own on the MongoDB of all."""
@@ -51,7 +51,7 @@ class Ring:
 
     def enter_all(self) -> None:
         """Start every contender."""
-        world = self.world("contest")
+        world = self._arena = self.world("contest")
         for name in BASELINES:
             self.contenders[name] = self._baseline(name, world)
         replica = world.start("spaces", HATCHERY)
@@ -72,15 +72,21 @@ class Ring:
         replica.start()
         return Contender(name, replica.address, _pid(replica), database)
 
-    def token(self) -> str:
-        """The token that every call is made with."""
-        return self.worlds[0].token()
+    @property
+    def arena(self) -> World:
+        """The world in which the contenders stand."""
+        assert self._arena is not None, "nobody has entered"
+        return self._arena
 
-    def servers(self) -> dict[str, int]:
-        """The processes that all contenders share."""
+    def servers(self, world: World) -> dict[str, int]:
+        """The servers that the processes of a world share."""
         shared = {} if self.mongo.given else {"mongod": self.mongo.child.pid}
-        nats = self.worlds[0].nats
-        return shared if nats.given else {**shared, "nats-server": nats.child.pid}
+        return shared if world.nats.given else {**shared, "nats-server": world.nats.child.pid}
+
+    def leave(self, world: World) -> None:
+        """Stop a world that is not needed any more, so that it disturbs nobody."""
+        world.stop()
+        self.worlds.remove(world)
 
     def stop(self) -> None:
         """Stop everything, in reverse."""
@@ -110,9 +116,6 @@ def cpu(pid: int) -> float:
     return times.user + times.system
 
 
-def version_of(client: "MongoClient[dict[str, Any]]") -> str:
+def version_of(client: MongoClient[dict[str, Any]]) -> str:
     """MongoDB's version."""
     return str(client.server_info()["version"])
-
-
-assert os.name == "posix" and ROOT.is_dir()

@@ -1,4 +1,4 @@
-"""What stands there before anybody is asked, in the shape of the services' own documents; and what stands there after."""
+"""What stands there before anybody is asked, in the shape of the services' own documents; and what is there after."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from libs.common.clock import Clock
 from libs.common.collections import to_document
 from libs.common.values import Entity
 from services.spaces.domain import Kind, Let, Occupant, Space
+from services.startups.domain import Startup
 
 GET_SPACE = "/hatchery.spaces.v1.SpaceService/GetSpace"
 REGISTER_TENANT = "/hatchery.spaces.v1.SpaceService/RegisterTenant"
@@ -25,7 +26,7 @@ TOGETHER = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """So many spaces and startups of one cell; the cell's name is part of theirs, so that what became of them can be counted."""
+    """So many spaces and startups of one cell, whose name is part of theirs, so that they can be counted afterwards."""
 
     cell: str
     spaces: int
@@ -121,6 +122,22 @@ def occupant(name: str) -> Occupant:
     """A startup's card, as its first fact leaves it."""
     now = CLOCK.now()
     return Occupant(name=name, display_name="松江碳材", sequence=1, version=1, create_time=now, update_time=now)
+
+
+def startup(name: str) -> Startup:
+    """The same startup, as its own service keeps it."""
+    now = CLOCK.now()
+    return Startup(
+        name=name,
+        display_name="松江碳材",
+        credit_code=None,
+        district="districts/220203",
+        technology_field="new-materials",
+        industry_chain="",
+        version=1,
+        create_time=now,
+        update_time=now,
+    )
 
 
 def insert(database: Database, collection: str, entities: Iterator[Entity]) -> None:
