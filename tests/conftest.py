@@ -19,7 +19,7 @@ from tests.running import Api, World
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("house")
 
-SERVERS = {"mongo", "world", "spaces", "startups", "documents"}
+SERVERS = {"mongo", "world", "town", "land", "spaces", "startups", "documents"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
