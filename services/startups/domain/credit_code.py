@@ -18,9 +18,12 @@ _AUTHORITIES = frozenset("123456789ANY")
 
 
 def normal(given: str) -> str:
-    """Half-width, upper case, without spaces and hyphens."""
+    """Half-width, upper case, without spaces and hyphens; refuses what holds nothing else (CREDIT_CODE_SHAPE)."""
     text = unicodedata.normalize("NFKC", given).upper()
-    return "".join(sign for sign in text if not sign.isspace() and sign not in "-‐‑–—")
+    code = "".join(sign for sign in text if not sign.isspace() and sign not in "-‐‑–—")
+    if given and not code:
+        raise wrong("CREDIT_CODE_SHAPE", "a credit code has 18 signs, and this holds none")
+    return code
 
 
 def checked(code: str) -> str:
