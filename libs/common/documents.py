@@ -37,8 +37,9 @@ class Documents:
         options: dict[str, Any] = {"tz_aware": True, "retryWrites": True, "appname": database}
         options["serverSelectionTimeoutMS"] = 5000
         self._client = _client(driver, uri, options)
+        # What is read has reached a majority: nobody is shown what a change of the primary could take back.
         self.database: AsyncDatabase[Document] = self._client.get_database(
-            database, codec_options=_AWARE, write_concern=DURABLE
+            database, codec_options=_AWARE, write_concern=DURABLE, read_concern=ReadConcern("majority")
         )
         self._collections: dict[str, AsyncCollection[Document]] = {}
 
@@ -79,11 +80,12 @@ class Documents:
     async def feed(
         self, collection: str, pipeline: Sequence[Document], token: Document | None
     ) -> "AsyncIterator[Feed]":
-        """The changes of a collection from a place on, or from now on; batch by batch, as the server gives them.
+        """The changes of a collection from a place on, or from what a reader sees now; batch by batch.
 
         The drivers' own change streams hand out one change a call; with motor each costs a hop to a thread.
         """
-        stage: Document = {"$changeStream": {"resumeAfter": token} if token else {}}
+        since = {"resumeAfter": token} if token else {"startAtOperationTime": await self._majority_time()}
+        stage: Document = {"$changeStream": since}
         async with self.session() as session:
             opened = await self.database.command(
                 {
@@ -104,6 +106,10 @@ class Documents:
     async def ping(self) -> Document:
         """The server's answer to `hello`; raises when there is none."""
         return await self.database.command("hello")
+
+    async def _majority_time(self) -> object:
+        """The moment up to which all is on a majority: what is read from now on holds at least as much."""
+        return (await self.ping())["lastWrite"]["majorityOpTime"]["ts"]
 
     async def close(self) -> None:
         """Give the connections back."""

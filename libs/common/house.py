@@ -18,8 +18,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 from nats.aio.client import Client
-from nats.js.api import RetentionPolicy, StorageType, StoreCompression, StreamConfig
-from nats.js.errors import BadRequestError
 from prometheus_client import start_http_server
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
@@ -71,14 +69,15 @@ class House:
         """Answer until told to stop: `add` puts the service's methods on the server, `contract` is its proto."""
         settings = self.settings
         await store.prepare()
-        relay = Relay(self.documents, self.connection, self.name, settings.lease)
+        replicas = settings.nats_replicas
+        relay = Relay(self.documents, self.connection, self.name, settings.lease, stream_replicas=replicas)
         inboxes = {source: self._inbox(source, heeded) for source, heeded in heeds.items()}
         sweeper = Sweeper(self.documents, self.name, due, self.clock, settings.sweep)
         operations = OperationsRpc(self.name, self.documents, relay, inboxes, self.clock.now())
         answers = health.HealthServicer()
         server = await self._server(add, operations, answers, [*_services(contract), *_services(operations_pb2)])
         async with asyncio.TaskGroup() as tasks:
-            loops = [store.loop.run(), self._tell(relay), *(inbox.run() for inbox in inboxes.values()), sweeper.run()]
+            loops = [store.loop.run(), relay.run(), *(inbox.run() for inbox in inboxes.values()), sweeper.run()]
             running = [tasks.create_task(loop) for loop in (logs.flush_on(), *loops)]
             await server.start()
             log.info("serving", listen=settings.listen)
@@ -93,29 +92,6 @@ class House:
     def _inbox(self, source: str, heeded: Sequence[Heed]) -> Inbox:
         tries, backoff = self.settings.fact_tries, self.settings.fact_backoff
         return Inbox(self.documents, self.connection, self.name, source, heeded, tries=tries, backoff=backoff)
-
-    async def _tell(self, relay: Relay) -> None:
-        """Make the stream that keeps our facts, without an age limit, then relay."""
-        config = StreamConfig(
-            name=self.name.upper(),
-            subjects=[f"hatchery.{self.name}.>"],
-            retention=RetentionPolicy.LIMITS,
-            storage=StorageType.FILE,
-            compression=StoreCompression.S2,
-            num_replicas=self.settings.nats_replicas,
-            duplicate_window=600,
-        )
-        while True:
-            try:
-                await self.connection.jetstream().add_stream(config)
-                break
-            except BadRequestError as error:  # it is there, as an engineer has set it up since
-                log.warning("stream_differs", error=str(error))
-                break
-            except (nats.errors.Error, TimeoutError) as error:
-                log.warning("stream_not_made", error=type(error).__name__)
-                await asyncio.sleep(0.5)
-        await relay.run()
 
     async def _server(
         self,

@@ -1,15 +1,18 @@
 """The relay: tells the facts of a service's journal to the stream, in order, from one process at a time."""
 
 import asyncio
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from pymongo.errors import OperationFailure
+from nats.js.api import RetentionPolicy, StorageType, StoreCompression, StreamConfig
+from nats.js.errors import BadRequestError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from libs.common import journal, metrics
 from libs.common.documents import Document, Documents
@@ -19,13 +22,17 @@ log = structlog.get_logger()
 POSITIONS = "positions"
 #: Clocks of replicas may differ by so much; a scan starts so much before the place last known.
 MARGIN = timedelta(minutes=1)
+#: Seconds between two looks back while facts come without a pause; after a crash so much is told twice.
+KEPT_EVERY = 0.1
 _TOGETHER = 256
 _ONLY_FACTS: Sequence[Document] = (
     {"$match": {"operationType": "insert", "fullDocument.facts": {"$exists": True}}},
     {"$project": {"fullDocument._id": 1, "fullDocument.at": 1, "fullDocument.facts": 1, "fullDocument.traceparent": 1}},
 )
 #: What the server answers when a place has left the oplog, or was none.
-_PLACE_LOST = frozenset({260, 280, 286})
+_PLACE_LOST = frozenset({9, 260, 280, 286})
+#: What JetStream answers when a stream of that name is there with other settings.
+_STREAM_DIFFERS = 10058
 _FACTS = {"at": 1, "facts": 1, "traceparent": 1}
 
 
@@ -43,28 +50,38 @@ class Relay:
     What is told twice bears the same Nats-Msg-Id twice, and takes effect once.
     """
 
-    def __init__(self, documents: Documents, connection: Client, service: str, lease: timedelta) -> None:
+    def __init__(
+        self, documents: Documents, connection: Client, service: str, lease: timedelta, *, stream_replicas: int = 1
+    ) -> None:
         self._documents = documents
         self._connection = connection
-        self._source = f"/{service}"
+        self._service = service
         self._lease = lease
+        self._stream_replicas = stream_replicas
         self._me = os.urandom(6).hex()
+        self._acks = _Acks(connection.new_inbox())
         self.is_telling = False
 
     async def run(self) -> None:
-        """Wait for the lease, tell facts while it is held, begin again when anything fails."""
-        while True:
-            try:
-                place = await self._take_lease() if self._connection.is_connected else None
-                if place is not None:
-                    await self._tell_on(place)
-                await asyncio.sleep(self._lease.total_seconds() / 3)
-            except Exception as error:
-                log.warning("relay_interrupted", error=type(error).__name__)
-                await asyncio.sleep(0.2)
-            finally:
-                self.is_telling = False
-                metrics.RELAYING.set(0)
+        """Wait for the lease, tell facts while it is held, begin again when anything fails; leave the lease behind."""
+        try:
+            while True:
+                try:
+                    place = await self._take_lease() if self._connection.is_connected else None
+                    if place is not None:
+                        await self._tell_on(place)
+                    await asyncio.sleep(self._lease.total_seconds() / 3)
+                except Exception as error:
+                    log.warning("relay_interrupted", error=type(error).__name__)
+                    await asyncio.sleep(0.2)
+                finally:
+                    self.is_telling = False
+                    metrics.RELAYING.set(0)
+        finally:
+            with contextlib.suppress(PyMongoError, TimeoutError):
+                async with asyncio.timeout(1):
+                    mine = {"_id": "relay", "holder": self._me}
+                    await self._documents.collection(POSITIONS).update_one(mine, {"$unset": {"until": 1}})
 
     async def _take_lease(self) -> Document | None:
         """Our place in the journal, if nobody else holds the lease; by the server's clock, not by ours."""
@@ -92,33 +109,63 @@ class Relay:
         if not kept.matched_count:
             raise LeaseLostError
 
+    async def _ensure_stream(self) -> None:
+        """Make the stream that keeps our facts, without an age limit; one that an engineer has set up is let be."""
+        config = StreamConfig(
+            name=self._service.upper(),
+            subjects=[f"hatchery.{self._service}.>"],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            compression=StoreCompression.S2,
+            num_replicas=self._stream_replicas,
+            duplicate_window=600,
+        )
+        try:
+            await self._connection.jetstream().add_stream(config)
+        except BadRequestError as error:
+            if error.err_code != _STREAM_DIFFERS:
+                raise
+            log.warning("stream_differs", error=error.description)
+
     async def _tell_on(self, place: Document) -> None:
+        await self._ensure_stream()
         self.is_telling = True
         metrics.RELAYING.set(1)
-        token = place.get("token")
+        listening = await self._connection.subscribe(f"{self._acks.inbox}.*", cb=self._acks.hear)
         try:
-            await self._follow(token, place)
+            await self._follow(place.get("token"), place.get("told"))
         except OperationFailure as error:
-            if token is None or error.code not in _PLACE_LOST:
+            if error.code not in _PLACE_LOST:
                 raise
             log.warning("relay_place_lost", code=error.code)
-            await self._follow(None, place)
+            positions = self._documents.collection(POSITIONS)
+            await positions.update_one({"_id": "relay", "holder": self._me}, {"$unset": {"token": 1}})
+        finally:
+            await listening.unsubscribe()
 
-    async def _follow(self, token: Document | None, place: Document) -> None:
+    async def _follow(self, token: Document | None, told: datetime | None) -> None:
         """Tell what the feed gives, from our place on; without one, first what was committed before the feed began."""
         async with self._documents.feed(journal.NAME, _ONLY_FACTS, token) as feed:
             log.info("relay_started", resumed=token is not None)
             if token is None:
-                await self._scan(place.get("told"))
+                await self._scan(told)
+            unkept: datetime | None = None
             renew_at = 0.0
             while True:
-                entries = [change["fullDocument"] for change in await feed.next(most=_TOGETHER)]
+                changes = await feed.next(wait=KEPT_EVERY if unkept else 0.5, most=_TOGETHER)
+                entries = [change["fullDocument"] for change in changes]
                 if entries:
                     await self._tell(entries)
+                    unkept = entries[-1]["at"] if unkept is None else max(unkept, entries[-1]["at"])
                 now = asyncio.get_running_loop().time()
-                if entries or now >= renew_at:
-                    await self._keep(feed.token, max((entry["at"] for entry in entries), default=None))
-                    renew_at = now + self._lease.total_seconds() / 3
+                if now >= renew_at or (unkept and (not entries or now >= renew_at - self._rest)):
+                    await self._keep(feed.token, unkept)
+                    unkept, renew_at = None, now + KEPT_EVERY + self._rest
+
+    @property
+    def _rest(self) -> float:
+        """For how long, in seconds, a place that has not changed need not be kept anew for the lease's sake."""
+        return max(0.0, self._lease.total_seconds() / 3 - KEPT_EVERY)
 
     async def _scan(self, told: datetime | None) -> None:
         """Tell everything since the time last known, or ever, from the journal itself."""
@@ -128,10 +175,10 @@ class Relay:
         found = self._documents.collection(journal.NAME).find(where, _FACTS).sort([("at", 1), ("_id", 1)])
         entries: list[Document] = []
         async for entry in found:
-            entries.append(entry)
-            if len(entries) == _TOGETHER:
+            if len(entries) >= _TOGETHER and entry["at"] != entries[-1]["at"]:
                 await self._tell_again(entries)
                 entries = []
+            entries.append(entry)
         if entries:
             await self._tell_again(entries)
 
@@ -144,21 +191,25 @@ class Relay:
     async def _tell(self, entries: Sequence[Document]) -> None:
         """Publish the entries' facts in order and wait until the stream has acknowledged every one.
 
-        One inbox for all the acknowledgements of a batch, which are only counted: a future for each, as the library
-        offers, costs more than all else about a fact.
+        A second fact of an entity waits for the acknowledgement of the first, so that no failure turns them round.
         """
-        told = [(entry, place, fact) for entry in entries for place, fact in enumerate(entry["facts"])]
-        acks, inbox = _Acks(len(told)), self._connection.new_inbox()
-        listening = await self._connection.subscribe(inbox, cb=acks.hear)
-        try:
-            async with asyncio.timeout(3):
-                for entry, place, fact in told:
-                    headers = self._headers(entry, place, fact)
-                    await self._connection.publish(fact["type"], bytes(fact["body"]), inbox, headers)
-                await acks.all
-        finally:
-            await listening.unsubscribe()
-        metrics.FACTS_TOLD.inc(len(told))
+        part: dict[str, tuple[Document, int, Document]] = {}
+        for entry in entries:
+            for place, fact in enumerate(entry["facts"]):
+                if fact["subject"] in part:
+                    await self._publish(part.values())
+                    part = {}
+                part[fact["subject"]] = (entry, place, fact)
+        await self._publish(part.values())
+
+    async def _publish(self, part: Collection[tuple[Document, int, Document]]) -> None:
+        async with asyncio.timeout(3):
+            reply, acknowledged = self._acks.expect(len(part))
+            for entry, place, fact in part:
+                headers = self._headers(entry, place, fact)
+                await self._connection.publish(fact["type"], bytes(fact["body"]), reply, headers)
+            await acknowledged
+        metrics.FACTS_TOLD.inc(len(part))
 
     def _headers(self, entry: Document, place: int, fact: Document) -> dict[str, str]:
         """CloudEvents in binary mode."""
@@ -167,7 +218,7 @@ class Relay:
             "Nats-Msg-Id": name,
             "ce-specversion": "1.0",
             "ce-id": name,
-            "ce-source": self._source,
+            "ce-source": f"/{self._service}",
             "ce-type": fact["type"],
             "ce-subject": fact["subject"],
             "ce-time": entry["at"].isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -180,21 +231,30 @@ class Relay:
 
 
 class _Acks:
-    """Counts the stream's acknowledgements of a batch."""
+    """Counts the stream's acknowledgements: a future for each, as the library offers, costs more than all else."""
 
-    def __init__(self, expected: int) -> None:
-        self._missing = expected
-        self.all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(self, inbox: str) -> None:
+        self.inbox = inbox
+        self._part = 0
+        self._missing = 0
+        self._all: asyncio.Future[None] = asyncio.Future()
+
+    def expect(self, many: int) -> tuple[str, asyncio.Future[None]]:
+        """Where the acknowledgements of the next facts go, and what is done when so many have come."""
+        self._part += 1
+        self._missing = many
+        self._all = asyncio.get_running_loop().create_future()
+        return f"{self.inbox}.{self._part}", self._all
 
     async def hear(self, ack: Msg) -> None:
-        """Take one more; the first that says it was not taken fails the batch."""
-        self._missing -= 1
-        if self.all.done():
+        """Take one more; the first that says it was not taken fails all; one that was given up on counts no more."""
+        if ack.subject != f"{self.inbox}.{self._part}" or self._all.done():
             return
+        self._missing -= 1
         if b'"error"' in ack.data or not ack.data:
-            self.all.set_exception(NotToldError(ack.data.decode() or "nobody keeps the stream"))
+            self._all.set_exception(NotToldError(ack.data.decode() or "nobody keeps the stream"))
         elif not self._missing:
-            self.all.set_result(None)
+            self._all.set_result(None)
 
 
 async def untold(documents: Documents) -> int:
