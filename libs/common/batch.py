@@ -5,14 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from pymongo import InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError
-
 from libs.common import journal
 from libs.common.asking import Asked, out_of_scope
 from libs.common.clock import Clock
 from libs.common.collections import Collection, from_document, to_document
-from libs.common.documents import Document, Documents
+from libs.common.documents import Document, Documents, NotWrittenError
 from libs.common.errors import NotFound, Refusal, Taken, TooLate
 from libs.common.values import Change, Entity
 
@@ -33,9 +30,12 @@ class Command:
     decide: Decide
     answer: asyncio.Future[Any]
     outcome: Any = None
+    refusal: Refusal | None = None
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error, unless the caller has gone."""
+        if isinstance(error, StopIteration):  # which no future takes
+            error = RuntimeError("a decision ran out of items")
         if not self.answer.done():
             self.answer.set_exception(error)
 
@@ -117,7 +117,9 @@ class Batch:
         asked = command.asked
         entry = self.entries.get(asked.entry_id)
         if entry is not None:
-            return journal.first_answer(entry, asked, self.collections)
+            return self._repeated(entry, asked)
+        if command.refusal is not None:
+            raise command.refusal
         seen = [self._see(want) for want in command.wants]
         if seen and seen[0] is not None:
             asked.reach.must_cover(seen[0])
@@ -131,12 +133,21 @@ class Batch:
             asked.reach.must_cover(change.reply)
         return self._accept(command, change)
 
+    def _repeated(self, entry: Document, asked: Asked) -> Entity | None:
+        answer = journal.first_answer(entry, asked, self.collections)
+        if answer is not None:
+            asked.reach.must_cover(answer)  # it may be narrower now than it was then
+        return answer
+
     def _see(self, want: Want) -> Entity | None:
         return self.entities.get((want[0], want[1]))
 
     def _accept(self, command: Command, change: Change[Any]) -> Any:
-        """Take the change over; nothing of it is kept before all of it is known to be sound."""
-        now = self.clock.now()
+        """Take the change over; nothing of it is kept before all of it is known to be sound.
+
+        No entity's time runs backwards, though the clocks of replicas differ: its facts are told in that order.
+        """
+        now = max([self.clock.now(), *(entity.update_time for entity in change.saves)])
         saved: dict[str, Entity] = {}
         for entity in change.saves:
             known = self.entities.get((type(entity), entity.name))
@@ -161,41 +172,37 @@ class Batch:
         return reply
 
     async def write(self, documents: Documents, session: "AsyncClientSession") -> None:
-        """One write per collection for all that changed, and one for the journal."""
+        """One write per collection for all that is new and one for all that changed, and one for the journal."""
         if not self.fresh:
             return
-        kinds: dict[type[Entity], list[Key]] = {}
+        parts: dict[tuple[type[Entity], bool], list[Key]] = {}
         for key in self.changed:
-            kinds.setdefault(key[0], []).append(key)
-        for kind, keys in kinds.items():
-            collection = documents.collection(self.collections[kind].name)
+            parts.setdefault((key[0], key in self.new), []).append(key)
+        for (kind, is_new), keys in parts.items():
+            write = documents.insert if is_new else documents.update
             try:
-                await collection.bulk_write([self._operation(key) for key in keys], session=session)
-            except BulkWriteError as error:
-                raise self._blame(kind, keys, error) from None  # its text holds whole documents
+                await write(self.collections[kind].name, [*map(self._document, keys)], session)
+            except NotWrittenError as error:
+                raise self._blame(keys[error.place], error) from None
         try:
-            await documents.collection(journal.NAME).insert_many(self.fresh, session=session)
-        except BulkWriteError:
+            await documents.insert(journal.NAME, self.fresh, session)
+        except NotWrittenError:
             raise RaceError from None  # the same command was committed by another replica meanwhile
 
-    def _operation(self, key: Key) -> InsertOne[Document] | UpdateOne:
+    def _document(self, key: Key) -> Document:
         entity = self.entities[key]
         answered = self.replies.get(key)
-        document = answered[1] if answered and answered[0] is entity else to_document(cast("Entity", entity))
-        if key in self.new:
-            return InsertOne(document)
-        return UpdateOne({"_id": key[1]}, {"$set": document})
+        return answered[1] if answered and answered[0] is entity else to_document(cast("Entity", entity))
 
-    def _blame(self, kind: type[Entity], keys: list[Key], error: BulkWriteError) -> Exception:
+    def _blame(self, key: Key, error: NotWrittenError) -> Exception:
         """The one command that broke a unique index; with several suspects the batch must be split."""
         if not self.careful:
             return RaceError()
-        wrong = error.details["writeErrors"][0]
-        suspects = self.changed[keys[wrong["index"]]]
-        index = self.collections[kind].index(tuple(wrong.get("keyPattern", ())))
-        if wrong["code"] == 11000 and index is not None and len(suspects) == 1:
+        suspects = self.changed[key]
+        index = self.collections[key[0]].index(error.keys)
+        if error.code == 11000 and index is not None and len(suspects) == 1:
             return UniqueError(suspects[0], Taken(index.taken, "another one has it already"))
-        return RuntimeError(f"{self.collections[kind].name} refused a write with code {wrong['code']}")
+        return RuntimeError(f"{self.collections[key[0]].name} refused a write with code {error.code}")
 
     def answer(self) -> None:
         """Tell every caller; only now, because only now it is so."""

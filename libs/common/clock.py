@@ -2,8 +2,10 @@
 
 import base64
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+_EPOCH, _MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
 
 
 class Clock:
@@ -27,7 +29,7 @@ class Names:
 
     def new(self, collection: str, under: str = "") -> str:
         """`spaces/{id}`, or `{under}/tenancies/{id}`: 48 bits of milliseconds, 72 of chance."""
-        milliseconds = int(self._clock.now().timestamp() * 1000)
+        milliseconds = (self._clock.now() - _EPOCH) // _MILLISECOND
         number = milliseconds.to_bytes(6, "big") + os.urandom(9)
         letters = base64.b32hexencode(number).decode().lower()  # an alphabet that sorts as the numbers do
         return f"{under}/{collection}/{letters}" if under else f"{collection}/{letters}"

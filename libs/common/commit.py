@@ -14,7 +14,7 @@ from libs.common.asking import Asked
 from libs.common.batch import Batch, Command, Decide, RaceError, UniqueError, Want
 from libs.common.clock import Clock
 from libs.common.collections import Collection
-from libs.common.documents import Documents, lost_race, out_of_reach
+from libs.common.documents import Documents, is_unknown, lost_race, out_of_reach
 from libs.common.errors import Exhausted, Unavailable
 from libs.common.values import Entity
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-async def gathered(waiting: Sized) -> None:
-    """Let those who are on their way join: go on when ten turns of the loop have brought nobody new.
+async def gathered(waiting: Sized, enough: int) -> None:
+    """Let those who are on their way join: go on when ten turns of the loop have brought nobody new, or with enough.
 
     A call takes several turns from the socket to here. Under load this makes batches five times as large; alone it
     costs some microseconds.
     """
     before, idle = len(waiting), 0
-    while idle < 10:
+    while idle < 10 and len(waiting) < enough:
         await asyncio.sleep(0)
         idle = 0 if len(waiting) > before else idle + 1
         before = len(waiting)
@@ -88,9 +88,9 @@ class CommitLoop:
         A batch costs much the same whatever its size, so two milliseconds are well spent where several callers are
         about; one who is alone does not wait for anybody.
         """
-        await gathered(self._waiting)
-        before = 0
-        while before < len(self._waiting) < 2 * self._answered and self._answered > 1:
+        await gathered(self._waiting, self._most_together)
+        before, expected = 0, min(2 * self._answered, self._most_together)
+        while before < len(self._waiting) < expected and self._answered > 1:
             before = len(self._waiting)
             await asyncio.sleep(0.002)
 
@@ -114,7 +114,7 @@ class CommitLoop:
                         await batch.decide(self._documents, session)
                         await batch.write(self._documents, session)
             except UniqueError as error:
-                error.command.fail(error.refusal)
+                error.command.refusal = error.refusal  # answered with the others, once what it lost to is durable
             except Exception as error:
                 if not _may_try_again(error):
                     await self._split(commands, error, session)
@@ -144,5 +144,5 @@ class CommitLoop:
 
 def _may_try_again(error: Exception) -> bool:
     return isinstance(error, RaceError) or (
-        isinstance(error, PyMongoError) and (lost_race(error) or out_of_reach(error))
+        isinstance(error, PyMongoError) and (lost_race(error) or out_of_reach(error) or is_unknown(error))
     )

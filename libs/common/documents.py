@@ -21,12 +21,20 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 Driver = Literal["motor", "pymongo"]
 
-#: What a server answers while it starts, stops or changes its part: without majority or keys yet, not primary, …
-_SOON = frozenset({91, 134, 189, 211, 246, 262, 10107, 11600, 11602, 13435, 13436})
+#: What a server answers while it starts, stops or changes its part: without users, majority or keys, not primary, …
+_SOON = frozenset({18, 91, 134, 189, 211, 246, 262, 10107, 11600, 11602, 13435, 13436})
 # Times come back with their zone, as they went in.
 _AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True)
 #: A commit that has been answered survives the loss of any one machine.
 DURABLE = WriteConcern("majority", j=True)
+
+
+class NotWrittenError(Exception):
+    """One document of several could not be written: which, the server's code, and the keys of the index it broke."""
+
+    def __init__(self, place: int, code: int, keys: tuple[str, ...]) -> None:
+        super().__init__(f"document {place} was refused with code {code}")
+        self.place, self.code, self.keys = place, code, keys
 
 
 class Documents:
@@ -75,6 +83,23 @@ class Documents:
             await _abort(session)
             raise
         await _settle(session)
+
+    async def insert(self, name: str, documents: Sequence[Document], session: "AsyncClientSession") -> None:
+        """Insert documents in the session's transaction; NotWrittenError for the first that cannot be.
+
+        Plain commands, here and below: the drivers' bulk writes do the same for twice the time.
+        """
+        await self._write({"insert": name, "documents": documents}, session)
+
+    async def update(self, name: str, documents: Sequence[Document], session: "AsyncClientSession") -> None:
+        """Set all fields of documents that are there, by their `_id`, in the same way."""
+        updates = [{"q": {"_id": document["_id"]}, "u": {"$set": document}} for document in documents]
+        await self._write({"update": name, "updates": updates}, session)
+
+    async def _write(self, command: Document, session: "AsyncClientSession") -> None:
+        done = await self.database.command(command, session=session, codec_options=_AWARE)
+        if errors := done.get("writeErrors"):
+            raise NotWrittenError(errors[0]["index"], errors[0]["code"], tuple(errors[0].get("keyPattern", ())))
 
     @asynccontextmanager
     async def feed(
@@ -177,10 +202,14 @@ async def _settle(session: "AsyncClientSession") -> None:
         try:
             return await session.commit_transaction()
         except PyMongoError as error:
-            unknown = error.has_error_label("UnknownTransactionCommitResult")
-            if not unknown or asyncio.get_running_loop().time() > until:
+            if not is_unknown(error) or asyncio.get_running_loop().time() > until:
                 raise
         await asyncio.sleep(0.1)
+
+
+def is_unknown(error: PyMongoError) -> bool:
+    """Nobody knows whether the commit happened; when the same work is tried again, the journal tells."""
+    return error.has_error_label("UnknownTransactionCommitResult")
 
 
 def lost_race(error: PyMongoError) -> bool:

@@ -61,5 +61,7 @@ def first_answer(entry: Document, asked: Asked, collections: Mapping[type[Entity
     if "reply" not in entry:
         return None
     kept = entry["reply"]
-    kind = next(kind for kind in collections if kind.__name__ == kept["kind"])
+    kind = next((kind for kind in collections if kind.__name__ == kept["kind"]), None)
+    if kind is None:
+        raise LookupError(f"nothing is called {kept['kind']} any more")
     return from_document(kind, dict(kept["document"]))

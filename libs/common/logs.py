@@ -5,6 +5,7 @@ import atexit
 import io
 import logging
 import sys
+from datetime import UTC, datetime
 
 import orjson
 import structlog
@@ -18,14 +19,7 @@ _lines = io.BytesIO()
 def configure(level: str, **always: str) -> None:
     """Write lines of this level and above to standard output, each with the values in `always`."""
     structlog.configure(
-        processors=[
-            _adding(always),
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without the frames' variables: they hold tokens and what people said.
-            structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-            structlog.processors.JSONRenderer(serializer=orjson.dumps, default=str),
-        ],
+        processors=[_finishing(always)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=_Gathering,
         cache_logger_on_first_use=True,
@@ -63,9 +57,17 @@ class _Gathering:
     debug = info = warning = error = critical = msg
 
 
-def _adding(always: dict[str, str]) -> Processor:
-    def add(logger: object, method: str, line: EventDict) -> EventDict:  # noqa: ARG001 - structlog's signature
-        line.update(always)
-        return line
+def _finishing(always: dict[str, str]) -> Processor:
+    """All that is done to a line, in one step: with structlog's own five, two lines a call took a tenth of its time."""
+    # Without the frames' variables: they hold tokens and what people said.
+    tell_exception = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 
-    return add
+    def finish(logger: object, method: str, line: EventDict) -> bytes:
+        if line.get("exc_info"):
+            line = tell_exception(logger, method, line)
+        line.update(always)
+        line["level"] = method
+        line["timestamp"] = datetime.now(UTC)
+        return orjson.dumps(line, default=str, option=orjson.OPT_UTC_Z)
+
+    return finish

@@ -12,6 +12,7 @@ from libs.common.clock import Clock
 from libs.common.collections import Collection, ensure, from_document
 from libs.common.commit import CommitLoop, gathered
 from libs.common.documents import Document, Documents
+from libs.common.errors import Exhausted
 from libs.common.listing import Order, resume, seek
 from libs.common.metrics import READ_NAMES
 from libs.common.settings import Settings
@@ -22,6 +23,9 @@ R = TypeVar("R")
 
 #: Collections that the house keeps beside a service's own: name and indexes.
 OURS = {journal.NAME: (journal.BY_TIME,), "parked": (), "positions": ()}
+
+#: Names that one find is held back for, and names that may wait for the next.
+TOGETHER, MOST_ASKED = 256, 4096
 
 
 def maybe(kind: type[Entity], name: str) -> Want:
@@ -123,6 +127,8 @@ class _Reader:
 
     async def read(self, name: str) -> Entity | None:
         """The entity, or None."""
+        if len(self._asked) >= MOST_ASKED:
+            raise Exhausted("TOO_BUSY", "too many reads are waiting", retry_after=0.5)
         future: asyncio.Future[Entity | None] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(name, []).append(future)
         if self._task is None:
@@ -132,7 +138,7 @@ class _Reader:
     async def _read_on(self) -> None:
         try:
             while self._asked:
-                await gathered(self._asked)
+                await gathered(self._asked, TOGETHER)
                 asked, self._asked = self._asked, {}
                 await self._read_together(asked)
         finally:

@@ -1,7 +1,7 @@
 """Traces, after the W3C standard: always passed on, and recorded when there is somewhere to send them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
@@ -26,12 +26,13 @@ def configure(service: str, endpoint: str) -> None:
     _tracers.append(provider.get_tracer("hatchery"))
 
 
+def span(name: str, parent: str, kind: SpanKind) -> AbstractContextManager[str]:
+    """Record what happens inside as a span below `parent` (a traceparent); gives the traceparent to pass on."""
+    return _recorded(name, parent, kind) if _tracers else nullcontext(parent)
+
+
 @contextmanager
-def span(name: str, parent: str, kind: SpanKind) -> Iterator[str]:
-    """Record what happens inside as a span below `parent` (a traceparent); yields the traceparent to pass on."""
-    if not _tracers:
-        yield parent
-        return
+def _recorded(name: str, parent: str, kind: SpanKind) -> Iterator[str]:
     context = _propagator.extract({"traceparent": parent})
     with _tracers[0].start_as_current_span(name, context, kind) as current:
         carrier: dict[str, str] = {}
