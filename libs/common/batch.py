@@ -3,18 +3,15 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from libs.common import journal
 from libs.common.asking import Asked, out_of_scope
 from libs.common.clock import Clock
 from libs.common.collections import Collection, from_document, to_document
-from libs.common.documents import Document, Documents, NotWrittenError
+from libs.common.documents import Document, NotWrittenError, Transaction
 from libs.common.errors import NotFound, Refusal, Taken, TooLate
 from libs.common.values import Change, Entity
-
-if TYPE_CHECKING:
-    from pymongo.asynchronous.client_session import AsyncClientSession
 
 Key = tuple[type[Entity], str]
 Want = tuple[type[Entity], str] | tuple[type[Entity], str, bool]
@@ -70,7 +67,13 @@ class Batch:
     replies: dict[Key, tuple[Entity, Document]] = field(default_factory=dict)
     fresh: list[Document] = field(default_factory=list)
 
-    async def load(self, documents: Documents, session: "AsyncClientSession") -> None:
+    async def run(self, transaction: Transaction) -> None:
+        """All that is done in the transaction."""
+        await self._load(transaction)
+        await self._decide(transaction)
+        await self._write(transaction)
+
+    async def _load(self, transaction: Transaction) -> None:
         """One find per collection for all that the commands name."""
         named: dict[type[Entity], set[str]] = {}
         for command in self.commands:
@@ -78,11 +81,10 @@ class Batch:
                 named.setdefault(want[0], set()).add(want[1])
         for kind, names in named.items():
             self.entities.update(((kind, name), None) for name in names)
-            collection = documents.collection(self.collections[kind].name)
-            for document in await collection.find({"_id": {"$in": list(names)}}, session=session).to_list(None):
+            for document in await transaction.find(self.collections[kind].name, list(names)):
                 self.entities[kind, document["_id"]] = from_document(kind, document)
 
-    async def decide(self, documents: Documents, session: "AsyncClientSession") -> None:
+    async def _decide(self, transaction: Transaction) -> None:
         """Run the decisions one after another; each sees what the ones before it decided.
 
         Repeats are rare. A repeat that decides anew breaks the journal's `_id` or another unique key, and the batch
@@ -90,19 +92,17 @@ class Batch:
         it is answered.
         """
         if self.careful:
-            await self._remember(self.commands, documents, session)
+            await self._remember(self.commands, transaction)
         self._settle(self.commands)
         refused = [command for command in self.commands if isinstance(command.outcome, Exception)]
         if refused and not self.careful:
-            known = await self._remember(refused, documents, session)
+            known = await self._remember(refused, transaction)
             self._settle([command for command in refused if command.asked.entry_id in known])
 
-    async def _remember(
-        self, commands: Sequence[Command], documents: Documents, session: "AsyncClientSession"
-    ) -> set[str]:
+    async def _remember(self, commands: Sequence[Command], transaction: Transaction) -> set[str]:
         """Look into the journal for first answers; gives the ids of those that there are."""
         ids = [command.asked.entry_id for command in commands]
-        found = await documents.collection(journal.NAME).find({"_id": {"$in": ids}}, session=session).to_list(None)
+        found = await transaction.find(journal.NAME, ids)
         self.entries.update((entry["_id"], entry) for entry in found)
         return {entry["_id"] for entry in found}
 
@@ -171,7 +171,7 @@ class Batch:
         self.fresh.append(entry)
         return reply
 
-    async def write(self, documents: Documents, session: "AsyncClientSession") -> None:
+    async def _write(self, transaction: Transaction) -> None:
         """One write per collection for all that is new and one for all that changed, and one for the journal."""
         if not self.fresh:
             return
@@ -179,13 +179,13 @@ class Batch:
         for key in self.changed:
             parts.setdefault((key[0], key in self.new), []).append(key)
         for (kind, is_new), keys in parts.items():
-            write = documents.insert if is_new else documents.update
+            write = transaction.insert if is_new else transaction.update
             try:
-                await write(self.collections[kind].name, [*map(self._document, keys)], session)
+                await write(self.collections[kind].name, [*map(self._document, keys)])
             except NotWrittenError as error:
                 raise self._blame(keys[error.place], error) from None
         try:
-            await documents.insert(journal.NAME, self.fresh, session)
+            await transaction.insert(journal.NAME, self.fresh)
         except NotWrittenError:
             raise RaceError from None  # the same command was committed by another replica meanwhile
 

@@ -109,10 +109,7 @@ class CommitLoop:
             batch = Batch(self._collections, self._teller, self._clock, commands, careful)
             try:
                 with metrics.COMMIT_SECONDS.time():
-                    async with self._documents.transaction(session):
-                        await batch.load(self._documents, session)
-                        await batch.decide(self._documents, session)
-                        await batch.write(self._documents, session)
+                    await self._documents.transact(session, batch.run)
             except UniqueError as error:
                 error.command.refusal = error.refusal  # answered with the others, once what it lost to is durable
             except Exception as error:

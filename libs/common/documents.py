@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from bson.codec_options import CodecOptions
@@ -37,6 +40,38 @@ class NotWrittenError(Exception):
         self.place, self.code, self.keys = place, code, keys
 
 
+class Transaction:
+    """What may be asked in a transaction. Plain commands: the drivers' own ways do the same for twice the time."""
+
+    def __init__(self, ask: Callable[[Document], Awaitable[Document]]) -> None:
+        self._ask = ask
+
+    async def find(self, name: str, ids: Sequence[str]) -> list[Document]:
+        """The documents of a collection that have one of these ids, in any order."""
+        reply = await self._ask({"find": name, "filter": {"_id": {"$in": ids}}, "batchSize": len(ids)})
+        found: list[Document] = reply["cursor"]["firstBatch"]
+        while reply["cursor"]["id"]:  # they are more than one reply can hold
+            reply = await self._ask({"getMore": reply["cursor"]["id"], "collection": name})
+            found += reply["cursor"]["nextBatch"]
+        return found
+
+    async def insert(self, name: str, documents: Sequence[Document]) -> None:
+        """Insert documents; NotWrittenError for the first that cannot be."""
+        await self._write({"insert": name, "documents": documents})
+
+    async def update(self, name: str, documents: Sequence[Document]) -> None:
+        """Set all fields of documents that are there, by their `_id`; NotWrittenError."""
+        updates = [{"q": {"_id": document["_id"]}, "u": {"$set": document}} for document in documents]
+        await self._write({"update": name, "updates": updates})
+
+    async def _write(self, command: Document) -> None:
+        if errors := (await self._ask(command)).get("writeErrors"):
+            raise NotWrittenError(errors[0]["index"], errors[0]["code"], tuple(errors[0].get("keyPattern", ())))
+
+
+Work = Callable[[Transaction], Coroutine[Any, Any, None]]
+
+
 class Documents:
     """One database of a replica set. Collections are kept, because looking them up costs on every call."""
 
@@ -49,6 +84,7 @@ class Documents:
         self.database: AsyncDatabase[Document] = self._client.get_database(
             database, codec_options=_AWARE, write_concern=DURABLE, read_concern=ReadConcern("majority")
         )
+        self._thread = ThreadPoolExecutor(1, "commit") if not self._pymongo else None
         self._collections: dict[str, AsyncCollection[Document]] = {}
 
     def collection(self, name: str) -> "AsyncCollection[Document]":
@@ -68,38 +104,37 @@ class Documents:
         finally:
             await session.end_session()
 
-    @asynccontextmanager
-    async def transaction(self, session: "AsyncClientSession") -> AsyncIterator[None]:
-        """All that is done with the session inside happens together and durably, or not at all.
+    async def transact(self, session: "AsyncClientSession", work: Work) -> None:
+        """Do work that touches nothing but its transaction: all of it happens together and durably, or not at all.
 
-        A commit of which nobody knows whether it happened is asked again until somebody knows.
+        A commit of which nobody knows whether it happened is asked again until somebody knows. Motor hands each of its
+        calls to a thread and back, which costs more than the call; so with motor the work is done there as a whole.
         """
-        begun = session.start_transaction(ReadConcern("snapshot"), DURABLE, ReadPreference.PRIMARY)
         if self._pymongo:
-            await begun
+            ask = partial(self.database.command, session=session, codec_options=_AWARE)
+            return await _transact(session, Transaction(ask), work, asyncio.sleep)
+        done = asyncio.get_running_loop().run_in_executor(self._thread, self._transact_here, session, work)
         try:
-            yield
-        except BaseException:
-            await _abort(session)
+            await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait([done])  # a thread cannot be cancelled, and the session is its own until it is done
             raise
-        await _settle(session)
+        return None
 
-    async def insert(self, name: str, documents: Sequence[Document], session: "AsyncClientSession") -> None:
-        """Insert documents in the session's transaction; NotWrittenError for the first that cannot be.
+    def _transact_here(self, session: "AsyncClientSession", work: Work) -> None:
+        """The same in this thread, by the client and the session that motor wraps; it never waits for the loop."""
+        database, wrapped = cast("Any", self.database).delegate, cast("Any", session).delegate
 
-        Plain commands, here and below: the drivers' bulk writes do the same for twice the time.
-        """
-        await self._write({"insert": name, "documents": documents}, session)
+        async def ask(command: Document) -> Document:
+            return cast("Document", database.command(command, session=wrapped, codec_options=_AWARE))
 
-    async def update(self, name: str, documents: Sequence[Document], session: "AsyncClientSession") -> None:
-        """Set all fields of documents that are there, by their `_id`, in the same way."""
-        updates = [{"q": {"_id": document["_id"]}, "u": {"$set": document}} for document in documents]
-        await self._write({"update": name, "updates": updates}, session)
+        async def pause(seconds: float) -> None:
+            time.sleep(seconds)  # noqa: ASYNC251 - in a thread where nobody else waits
 
-    async def _write(self, command: Document, session: "AsyncClientSession") -> None:
-        done = await self.database.command(command, session=session, codec_options=_AWARE)
-        if errors := done.get("writeErrors"):
-            raise NotWrittenError(errors[0]["index"], errors[0]["code"], tuple(errors[0].get("keyPattern", ())))
+        here = _transact(_Waitless(wrapped), Transaction(ask), work, pause)
+        with contextlib.suppress(StopIteration):
+            here.send(None)
+            raise RuntimeError("the work waited for something that is not its transaction's")
 
     @asynccontextmanager
     async def feed(
@@ -138,6 +173,8 @@ class Documents:
 
     async def close(self) -> None:
         """Give the connections back."""
+        if self._thread is not None:
+            self._thread.shutdown()
         closed = self._client.close()
         if self._pymongo:
             await closed
@@ -191,20 +228,40 @@ def _client(driver: Driver, uri: str, options: dict[str, Any]) -> "AsyncMongoCli
     return cast("AsyncMongoClient[Document]", AsyncIOMotorClient(uri, **options))
 
 
-async def _abort(session: "AsyncClientSession") -> None:
-    with contextlib.suppress(PyMongoError):  # what cannot be reached cannot be told; it gives up by itself
-        await asyncio.shield(session.abort_transaction())
-
-
-async def _settle(session: "AsyncClientSession") -> None:
-    until = asyncio.get_running_loop().time() + 10  # then the journal will tell, when the commands are run again
+async def _transact(
+    session: Any, transaction: Transaction, work: Work, pause: Callable[[float], Awaitable[None]]
+) -> None:
+    await session.start_transaction(ReadConcern("snapshot"), DURABLE, ReadPreference.PRIMARY)
+    try:
+        await work(transaction)
+    except BaseException:
+        with contextlib.suppress(PyMongoError):  # what cannot be reached cannot be told; it gives up by itself
+            await session.abort_transaction()
+        raise
+    until = time.monotonic() + 10  # then the journal will tell, when the commands are run again
     while True:
         try:
-            return await session.commit_transaction()
+            await session.commit_transaction()
+            break
         except PyMongoError as error:
-            if not is_unknown(error) or asyncio.get_running_loop().time() > until:
+            if not is_unknown(error) or time.monotonic() > until:
                 raise
-        await asyncio.sleep(0.1)
+        await pause(0.1)
+
+
+class _Waitless:
+    """A session whose calls are over when they return, for those who await them."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        call = getattr(self._session, name)
+
+        async def called(*given: Any) -> Any:
+            return call(*given)
+
+        return called
 
 
 def is_unknown(error: PyMongoError) -> bool:
