@@ -24,8 +24,10 @@ class Reach:
     scopes: frozenset[str] | None = None
 
     def covers(self, entity: Entity) -> bool:
-        """Whether one of the fields by which the entity is reached is in scope."""
-        return self.scopes is None or any(getattr(entity, path) in self.scopes for path in entity.reached_by)
+        """Whether one of the fields by which the entity is reached is in scope; an empty field reaches nobody."""
+        if self.scopes is None:
+            return True
+        return any((value := getattr(entity, path)) and value in self.scopes for path in entity.reached_by)
 
     def covers_name(self, name: str) -> bool:
         """Whether the name, or what it lies under, is in scope."""

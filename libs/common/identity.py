@@ -22,6 +22,8 @@ REREAD = 300.0
 #: Only signatures that need a private key; never none, never a shared secret.
 ALGORITHMS = ("EdDSA", "ES256", "ES384", "RS256", "PS256")
 ROLE_NAMES = frozenset({"operator", "mentor", "founder", "official", "evaluator", "integrator", "admin"})
+#: Our own actors are called so in the journal, which knows repeats by actor and request id: nobody else may be.
+OURS = "services/"
 _REQUIRED = ["exp", "iat", "sub", "aud", "iss"]
 
 
@@ -156,10 +158,12 @@ def _key(published: dict[str, Any]) -> jwt.PyJWK | None:
 
 def _caller(claims: dict[str, Any]) -> Caller:
     """The caller that the claims describe; without scopes it reaches nothing."""
-    role, scopes = claims.get("role"), claims.get("scopes", [])
+    role, scopes, subject = claims.get("role"), claims.get("scopes", []), str(claims["sub"])
     if role not in ROLE_NAMES or not isinstance(scopes, list):
         raise ValueError("no role that is known")
-    return Caller(str(claims["sub"]), role, frozenset(map(str, scopes)), float(claims["exp"]))
+    if subject.startswith(OURS):
+        raise ValueError("no subject of the issuer's to give")
+    return Caller(subject, role, frozenset(filter(None, map(str, scopes))), float(claims["exp"]))
 
 
 def _why(error: Exception) -> str:

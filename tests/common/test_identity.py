@@ -11,9 +11,11 @@ from typing import Any
 import jwt
 import pytest
 
+from libs.common.asking import Reach
 from libs.common.errors import Unauthenticated, Unavailable
 from libs.common.identity import Keys, Verifier
 from libs.common.issuer import Issuer
+from libs.common.values import Entity
 from tests.conftest import eventually
 
 Jwk = dict[str, Any]
@@ -194,6 +196,7 @@ WRONG: Mapping[str, dict[str, Any]] = {
     "scopes that are no list": {"scopes": "spaces/1"},
     "role that is no text": {"role": ["admin"]},
     "subject that is no text": {"sub": 7},
+    "subject of a service's own": {"sub": "services/spaces"},
 }
 
 
@@ -204,6 +207,25 @@ async def test_wrong_claims_do_not_count(board: Board, issuers: tuple[Issuer, Is
     with pytest.raises(Unauthenticated) as caught:
         await verifier(Keys(str(board.path))).caller(bearer(issuers[0], **claims))
     assert caught.value.reason == "TOKEN_INVALID"
+
+
+async def test_an_empty_scope_reaches_nothing(board: Board, issuers: tuple[Issuer, Issuer]) -> None:
+    """A scope that says nothing is none: not even of what has nothing in the field by which it is reached."""
+    board.publish(issuers[0])
+    caller = await verifier(Keys(str(board.path))).caller(bearer(issuers[0], scopes=["", "districts/220203"]))
+    assert caller.scopes == {"districts/220203"}
+
+
+def test_an_empty_field_reaches_nobody() -> None:
+    """An entity outside all zones is not in the reach of a scope without words, however that came about."""
+
+    class Plot(Entity):
+        reached_by = ("name", "zone")
+
+        zone: str = ""
+
+    assert not Reach(frozenset({""})).covers(Plot(name="plots/1"))
+    assert Reach(frozenset({"districts/220271"})).covers(Plot(name="plots/1", zone="districts/220271"))
 
 
 def forged(issuer: Issuer, algorithm: str, secret: str) -> str:
