@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 from libs.common.asking import Asked
 from libs.common.clock import Clock
 from libs.common.documents import Documents
+from libs.common.failing import refusal
 
 log = structlog.get_logger()
 
@@ -40,22 +41,20 @@ class Sweeper:
         while self._dues:
             for due in self._dues:
                 try:
-                    while await self.sweep(due):
-                        pass
+                    await self.sweep(due)
                 except PyMongoError as error:
                     log.warning("sweep_interrupted", collection=due.collection, error=type(error).__name__)
             await asyncio.sleep(self._every)
 
-    async def sweep(self, due: Due, most: int = 256) -> bool:
-        """Ask for the change of what is due now; True when there may be more."""
+    async def sweep(self, due: Due, together: int = 256) -> None:
+        """Ask for the change of all that is due now, so many at a time; what fails is passed until the next round."""
         # A partial index serves only a query that says its condition again.
         ready = {due.field: {"$lte": self._clock.now(), "$type": "date"}}
-        found = self._documents.collection(due.collection).find(ready, {due.field: 1}).sort(due.field, 1).limit(most)
-        rows = await found.to_list(None)
-        done = await asyncio.gather(*(self._ask(due, row) for row in rows))
-        return len(rows) == most and all(done)
+        found = self._documents.collection(due.collection).find(ready, {due.field: 1}).sort(due.field, 1)
+        while rows := await found.to_list(together):
+            await asyncio.gather(*(self._ask(due, row) for row in rows))
 
-    async def _ask(self, due: Due, row: Mapping[str, Any]) -> bool:
+    async def _ask(self, due: Due, row: Mapping[str, Any]) -> None:
         moment = row[due.field].isoformat()
         asked = Asked(
             actor=self._actor,
@@ -67,6 +66,6 @@ class Sweeper:
         try:
             await due.method(row["_id"], asked)
         except Exception as error:  # it stays due, and must not keep the others from their turn
-            log.warning("due_failed", name=row["_id"], exc_info=error)
-            return False
-        return True
+            known = refusal(error)
+            reason, trace = (known.reason, None) if known else (type(error).__name__, error)
+            log.warning("due_failed", name=row["_id"], reason=reason, exc_info=trace)

@@ -123,7 +123,7 @@ class Spaces:
         return ended
 
     async def advance_tenancy(self, name: str, asked: Asked) -> None:
-        """Let a tenancy that is due become what its days say it is."""
+        """Let a tenancy that is due become what its days say it is; Precondition (NOT_DUE) when none is to come."""
         decide = partial(advance, today=self._clock.today(self._zone), zone=self._zone)
         tenancy = await self.store.commit(asked, (Tenancy, name), decide=decide)
         log.info("tenancy_advanced", tenancy=name, state=tenancy.state)

@@ -50,9 +50,8 @@ class Replica:
         self.sweeper = Sweeper(store.documents, "spaces", (self.due,), clock, every=0.02)
 
     async def sweep(self) -> None:
-        """Look for what is due until there is nothing more."""
-        while await self.sweeper.sweep(self.due):
-            pass
+        """Ask for all that is due."""
+        await self.sweeper.sweep(self.due)
 
 
 @pytest.fixture
@@ -93,6 +92,11 @@ async def entries(documents: Documents, name: str) -> list[Document]:
 def told(found: list[Document]) -> list[str]:
     """The names of the facts that were told."""
     return [fact["type"].rpartition(".")[2] for entry in found for fact in entry.get("facts", ())]
+
+
+def tenancy(number: int, due: datetime) -> Document:
+    """What is left of a tenancy by who knows what: nothing but the moment at which it is due."""
+    return {"_id": f"spaces/s1/tenancies/broken{number}", "due_time": due}
 
 
 def midnight(begins: date) -> datetime:
@@ -152,6 +156,31 @@ async def test_many_are_due_at_once(replicas: tuple[Replica, Replica], documents
     await asyncio.gather(one.sweep(), other.sweep())
     assert await documents.collection("tenancies").count_documents({"state": "ACTIVE", "version": 2}) == len(tenancies)
     assert await documents.collection("journal").count_documents({"command": "due:tenancies"}) == len(tenancies)
+
+
+async def test_a_clock_that_was_ahead_does_no_harm(replicas: tuple[Replica, Replica], clock: Given) -> None:
+    """What was swept too early, by a clock that is set back then, still begins when its day has come."""
+    one, _ = replicas
+    tenancy = await register(one, 1, day(1))
+    early = Sweeper(one.spaces.store.documents, "spaces", (one.due,), Given(midnight(day(1))), every=1)
+    await early.sweep(one.due)
+    assert await state(one, tenancy) is SIGNED
+    clock.instant = midnight(day(1))
+    await one.sweep()
+    assert await state(one, tenancy) is ACTIVE
+
+
+async def test_what_fails_keeps_nobody_from_their_turn(
+    replicas: tuple[Replica, Replica], documents: Documents, clock: Given
+) -> None:
+    """Though more than one look can hold fail again and again, what became due after them is changed."""
+    one, _ = replicas
+    broken = [tenancy(n, due=midnight(day(1))) for n in range(300)]
+    await documents.collection("tenancies").insert_many(broken)
+    behind = await register(one, 1, day(2))
+    clock.instant = midnight(day(2))
+    await one.sweep()
+    assert await state(one, behind) is ACTIVE
 
 
 async def test_what_was_slept_through_is_made_up_for(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, time
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from libs.common.errors import Invalid, Precondition, Taken
@@ -28,20 +28,24 @@ class Occupant(Entity):
     stays: tuple[Stay, ...] = ()
 
     def stay(self, tenancy: str, period: Period) -> Self:
-        """The occupant with one more stay; a startup sits in one place at a time (ALREADY_TENANT)."""
+        """The occupant with one more stay; a startup sits in one place at a time (ALREADY_TENANT).
+
+        From when until when it sits elsewhere is no matter of who asks for this space.
+        """
         for held in self.stays:
             if Period(start=held.start, end=held.end).overlaps(period):
-                raise Taken(
-                    "ALREADY_TENANT",
-                    "the startup has a tenancy on one of these days",
-                    start_date=held.start,
-                    end_date=held.end or "",
-                )
+                here = _space_of(held.tenancy) == _space_of(tenancy)
+                days: dict[str, Any] = {"start_date": held.start, "end_date": held.end or ""} if here else {}
+                raise Taken("ALREADY_TENANT", "the startup has a tenancy on one of these days", **days)
         return self.with_(stays=(*self.stays, Stay(tenancy=tenancy, start=period.start, end=period.end)))
 
     def leave(self, tenancy: str, end: date) -> Self:
         """The occupant whose stay by this tenancy ends on the day; a stay of no day is none."""
         return self.with_(stays=tuple(_shortened(self.stays, tenancy, end)))
+
+
+def _space_of(tenancy: str) -> str:
+    return tenancy.partition("/tenancies/")[0]
 
 
 def _shortened(stays: Iterable[Stay], tenancy: str, end: date) -> Iterable[Stay]:
@@ -170,10 +174,14 @@ def end_tenancy(
 
 
 def advance(tenancy: Tenancy, *, today: date, zone: ZoneInfo) -> Change[Tenancy]:
-    """Let a tenancy become what its days say it is: moved in on the first, over on the day of moving out."""
+    """Let a tenancy become what its days say it is: moved in on the first, over on the day of moving out.
+
+    Refuses when it is that already (NOT_DUE): a refusal is not remembered, so that it can be asked for again
+    under the same id, on the day that was thought to have come.
+    """
     advanced = tenancy.at(today, zone)
     if advanced == tenancy:
-        return Change(tenancy)
+        raise Precondition("NOT_DUE", "the tenancy is what its days say", name=tenancy.name)
     return Change(advanced, saves=(advanced,), facts=(advanced.told(),))
 
 
