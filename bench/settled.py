@@ -166,7 +166,7 @@ def _startups(city: City, moved_in: date) -> Iterator[Document]:
             **model,
             "_id": city.startup(number),
             "display_name": f"松江碳材 {number}",
-            "technology_field": ("new-materials", "electronics")[number % 2],
+            "technology_field": ("new-materials", "electronic-information")[number % 2],
             "district": DISTRICTS[number % len(DISTRICTS)],
             "residency": lives if number < city.tenancies else None,
             "stays": [lives] if number < city.tenancies else [],

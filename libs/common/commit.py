@@ -89,7 +89,7 @@ class CommitLoop:
         about; one who is alone does not wait for anybody.
         """
         await gathered(self._waiting, self._most_together)
-        before, expected = 0, min(2 * self._answered, self._most_together)
+        before, expected = 0, min(self._answered, self._most_together)
         while before < len(self._waiting) < expected and self._answered > 1:
             before = len(self._waiting)
             await asyncio.sleep(0.002)
