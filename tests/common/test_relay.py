@@ -259,6 +259,23 @@ async def test_a_fact_waits_for_the_one_before_it(halls: Halls, documents: Docum
     assert [heads(message)["ce-sequence"] for message in await told(stream)] == ["1", "2", "3", "4", "5", "6"]
 
 
+async def test_tells_what_is_missing_of_what_the_stream_has(
+    halls: Halls, documents: Documents, admin: Client
+) -> None:
+    """Where the stream holds some of the facts already, in whatever order, the missing ones are told all the same."""
+    for _ in range(5):
+        await opened(halls, new_name())
+    third = (await documents.collection("journal").find().sort("at", 1).to_list(None))[2]
+    headers = {"Nats-Msg-Id": f"{third['_id']}.0", "ce-subject": "", "ce-sequence": "1"}
+    await admin.jetstream().publish("hatchery.spaces.v1.SpaceCreated", b"", headers=headers)
+    async with telling(documents, admin)[1]:
+        await has_told(admin, 5)
+        await eventually(place_known(documents))
+        await opened(halls, new_name())
+        await has_told(admin, 6)
+    assert len(set(await names(admin))) == 6
+
+
 async def test_tells_after_nats_was_down(halls: Halls, documents: Documents, server: Nats, admin: Client) -> None:
     """What is committed while NATS is down is told when it is back, in order and once."""
     connection = await connect(server, "admin")
