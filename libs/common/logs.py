@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import contextlib
 import io
 import logging
 import sys
@@ -30,12 +31,13 @@ def configure(level: str, **always: str) -> None:
 
 
 def flush() -> None:
-    """Write the lines gathered so far."""
+    """Write the lines gathered so far; what cannot be written (a full disk, nobody who reads) is lost."""
     if text := _lines.getvalue():
         _lines.seek(0)
         _lines.truncate()
-        sys.stdout.buffer.write(text)
-        sys.stdout.buffer.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.buffer.write(text)
+            sys.stdout.buffer.flush()
 
 
 async def flush_on(every: float = 0.1) -> None:
