@@ -108,7 +108,7 @@ def _lags(client: MongoClient[dict[str, Any]], told: str, heard: str, since: Tim
 
 def _effect(entry: str) -> str:
     """The id of the journal entry that heeding an entry's only fact leaves at startups."""
-    return Asked("services/startups", "", f"{entry}.0", b"", 0).entry_id
+    return Asked("services/startups", "", f"spaces.{entry}.0", b"", 0).entry_id
 
 
 def _yardstick(client: MongoClient[dict[str, Any]], server: Nats, number: int, say: Say) -> Cell:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,11 +30,18 @@ from libs.common.values import Value
 log = structlog.get_logger()
 
 PARKED = "parked"
-_FACT_ID = re.compile("[0-9A-Za-z._-]{1,100}")
+#: What says nothing of a fact, only that something it needs is away or busy: it waits.
+WAITS = (Unavailable, TooLate, Exhausted)
 #: What the server answers when a request for facts has brought all that it could.
 _SPENT = frozenset({"404", "408"})
 #: Seconds that a heeded fact may wait for its commit before it counts as a failed try.
 PATIENCE = 30.0
+#: So many facts may be failing at a time, and each have its tries counted.
+MOST_FAILING = 10_000
+#: So often a kind that only another version of us heeds is left to a replica of that version, before it is let go.
+_OFFERS = 30
+#: What the server answers of a consumer when it has not even the stream.
+_NO_STREAM = 10059
 
 
 class Told(Value):
@@ -112,14 +118,28 @@ class Inbox:
                 await asyncio.sleep(0.2)
 
     async def _ensure_consumer(self) -> None:
+        """Have a consumer that brings every kind we heed.
+
+        One that brings fewer is made anew, because it has passed the others by; reading from the start is harmless,
+        by the journal. Kinds that another version heeds stay in: its replicas may be running beside us.
+        """
+        stream, kinds = self.source.upper(), set(self._heeds)
+        with contextlib.suppress(NotFoundError):
+            known = (await self._stream.consumer_info(stream, self.service)).config
+            brought = {*(known.filter_subjects or ()), known.filter_subject} - {None, ""}
+            if kinds <= brought:
+                return
+            kinds |= brought
+            await self._stream.delete_consumer(stream, self.service)
+            log.info("consumer_remade", source=self.source, kinds=sorted(kinds))
         await self._stream.add_consumer(
-            self.source.upper(),
+            stream,
             ConsumerConfig(
                 durable_name=self.service,
                 ack_policy=AckPolicy.EXPLICIT,
                 ack_wait=10,  # what is delivered again while it is being committed finds the first answer
                 max_ack_pending=self._together * 4,
-                filter_subjects=sorted(self._heeds),
+                filter_subjects=sorted(kinds),
             ),
         )
 
@@ -154,19 +174,27 @@ class Inbox:
                 return
 
     async def _handle(self, message: Msg) -> None:
-        name = self._name(message)
+        if message.subject not in self._heeds:
+            await self._leave(message)
+            return
+        name = f"{self.source}-{message.metadata.sequence.stream}"
         try:
             await self.heed(message.headers or {}, message.data)
         except Exception as error:  # whatever it is, it must not hold up the others
             await self._failed(name, message, error)
-        else:
-            self._failures.pop(name, None)
-            await message.ack()
+            return
+        self._failures.pop(name, None)
+        if message.metadata.num_delivered > 1:  # a replica may have parked it, and its acknowledgement been lost
+            await self._documents.collection(PARKED).delete_one({"_id": name})
+        await message.ack()
 
-    def _name(self, message: Msg) -> str:
-        """The fact's id; for one that bears none, or none that could be asked for, its place in the stream."""
-        given = (message.headers or {}).get("ce-id", "")
-        return given if _FACT_ID.fullmatch(given) else f"{self.source}-{message.metadata.sequence.stream}"
+    async def _leave(self, message: Msg) -> None:
+        """Leave a kind that another version of us heeds to one of its replicas, as long as there may be any."""
+        if message.metadata.num_delivered < _OFFERS:
+            await message.nak(delay=self._backoff)
+        else:
+            log.warning("fact_passed_over", source=self.source, type=message.subject)
+            await message.ack()
 
     async def heed(self, headers: Mapping[str, str], body: bytes) -> None:
         """Let one fact take effect; a repeat of it takes none."""
@@ -177,7 +205,7 @@ class Inbox:
         asked = Asked(
             actor=f"services/{self.service}",
             command=headers["ce-type"],
-            request_id=headers["ce-id"],
+            request_id=f"{self.source}.{headers['ce-id']}",  # an id is one of its source's only
             digest=digest(headers["ce-type"], message),
             deadline=asyncio.get_running_loop().time() + PATIENCE,
             traceparent=headers.get("traceparent", ""),
@@ -188,18 +216,22 @@ class Inbox:
 
     async def _failed(self, name: str, message: Msg, error: Exception) -> None:
         """Have it delivered again, or park it; what only waits for a server to come back is no failure of the fact."""
-        log.warning("fact_failed", source=self.source, fact=name, exc_info=error)
-        if isinstance(refusal(error), Unavailable | TooLate | Exhausted):
+        waits = refusal(error)
+        if isinstance(waits, WAITS):
+            log.warning("fact_waits", source=self.source, fact=name, reason=waits.reason)
             await message.nak(delay=self._backoff)
             return
+        log.warning("fact_failed", source=self.source, fact=name, exc_info=error)
         self._failures[name] += 1
+        if len(self._failures) > MOST_FAILING:
+            del self._failures[next(iter(self._failures))]  # the oldest: another replica has finished it, most likely
         tries = self._failures[name]
         if tries < self._tries:
             await message.nak(delay=self._backoff * 2 ** (tries - 1))
             return
         await self._park(name, message, error, tries)
         await message.ack()
-        del self._failures[name]
+        self._failures.pop(name, None)
 
     async def _park(self, name: str, message: Msg, error: Exception, tries: int) -> None:
         headers = dict(message.headers or {})
@@ -231,12 +263,18 @@ class Inbox:
             pass
         return bytes(parked["body"]).hex()
 
-    async def lag(self) -> tuple[int, int]:
-        """How many facts wait, and how many are in hand; zeros while the other service has no stream."""
-        with contextlib.suppress(NotFoundError):
-            info = await self._stream.consumer_info(self.source.upper(), self.service)
-            return info.num_pending or 0, info.num_ack_pending or 0
-        return 0, 0
+    async def lag(self) -> tuple[int, int] | None:
+        """How many facts wait, and how many are in hand; zeros while the other service has no stream.
+
+        None while nobody can know: NATS does not answer, or our consumer is not made yet.
+        """
+        try:
+            info = await self._stream.consumer_info(self.source.upper(), self.service, timeout=1)
+        except NotFoundError as error:
+            return (0, 0) if error.err_code == _NO_STREAM else None
+        except NatsError:
+            return None
+        return info.num_pending or 0, info.num_ack_pending or 0
 
 
 def not_parked(name: str) -> NotFound:

@@ -1,5 +1,6 @@
 """What every service answers to those who keep it running: its state, and the facts that were parked."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +15,7 @@ from libs.api.hatchery.operations.v1.operations_pb2_grpc import OperationsServic
 from libs.common.documents import Document, Documents
 from libs.common.errors import Precondition
 from libs.common.failing import refusal
-from libs.common.inbox import PARKED, Inbox, not_parked, sequence
+from libs.common.inbox import PARKED, WAITS, Inbox, not_parked, sequence
 from libs.common.listing import Order, resume, seek
 from libs.common.mapping import decode
 from libs.common.relay import Relay, untold
@@ -30,7 +31,7 @@ class ParkedName(Value):
 
     @property
     def id(self) -> str:
-        """The fact's id."""
+        """Its place: the source, and the number in the source's stream."""
         return self.name.removeprefix("parkedFacts/")
 
 
@@ -47,15 +48,19 @@ class OperationsRpc(OperationsServiceServicer):
         self._started = started
 
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> pb.Status:
-        """How the service is."""
-        lags = {source: await inbox.lag() for source, inbox in self._inboxes.items()}
+        """How the service is; of an inbox whose lag nobody can know, nothing."""
+        lags = await asyncio.gather(*(inbox.lag() for inbox in self._inboxes.values()))
         return pb.Status(
             service=self._service,
             version=running_version(),
             start_time=_stamp(self._started),
             relaying=self._relay.is_telling,
             untold=await untold(self._documents),
-            inboxes=[pb.Status.Inbox(source=s, waiting=waiting, in_hand=held) for s, (waiting, held) in lags.items()],
+            inboxes=[
+                pb.Status.Inbox(source=source, waiting=lag[0], in_hand=lag[1])
+                for source, lag in zip(self._inboxes, lags, strict=True)
+                if lag is not None
+            ],
             parked=await self._documents.collection(PARKED).count_documents({}),
         )
 
@@ -80,8 +85,10 @@ class OperationsRpc(OperationsServiceServicer):
         try:
             await self._inboxes[row["source"]].replay(row)
         except Exception as error:  # the cause is what the caller must learn, whatever it is
-            log.warning("replay_failed", fact=row["_id"], exc_info=error)
             refused = refusal(error)
+            if isinstance(refused, WAITS):
+                raise refused from error
+            log.warning("replay_failed", fact=row["_id"], exc_info=error)
             cause = refused.message if refused else type(error).__name__
             raise Precondition("STILL_PARKED", f"it still cannot be handled: {cause}", name=request.name) from error
         return self._encode(row)

@@ -234,19 +234,21 @@ async def test_parked_facts_can_be_seen_and_replayed(laptop: Laptop) -> None:
     told = await nats.connect(f"nats://{laptop.home.running().nats}", nkeys_seed=str(seed))
     try:
         headers = {"ce-id": "poison", "ce-type": "hatchery.startups.v1.StartupRegistered", "ce-subject": "startups/x"}
-        await told.jetstream().publish("hatchery.startups.v1.StartupRegistered", b"\xff", headers=headers)
+        ack = await told.jetstream().publish("hatchery.startups.v1.StartupRegistered", b"\xff", headers=headers)
     finally:
         await told.close()
 
+    poison = f"startups-{ack.seq}"
+
     async def parked() -> bool:
-        return "parkedFacts/poison" in laptop("parked", "list", "spaces").stdout
+        return f"parkedFacts/{poison}" in laptop("parked", "list", "spaces").stdout
 
     await eventually(parked)
     listed = laptop("parked", "list").stdout
     assert "hatchery.startups.v1.StartupRegistered of startups/x, tried 1 times" in listed
-    assert json.loads(laptop("parked", "show", "spaces", "poison").stdout)["name"] == "parkedFacts/poison"
-    assert "STILL_PARKED" in laptop.refused("parked", "replay", "spaces", "parkedFacts/poison")
-    assert "parkedFacts/poison" in laptop.refused("parked", "replay", "spaces")
+    assert json.loads(laptop("parked", "show", "spaces", poison).stdout)["name"] == f"parkedFacts/{poison}"
+    assert "STILL_PARKED" in laptop.refused("parked", "replay", "spaces", f"parkedFacts/{poison}")
+    assert f"parkedFacts/{poison}" in laptop.refused("parked", "replay", "spaces")
     assert "No fact is parked in startups." in laptop("parked", "replay", "startups").stderr
     assert "PARKED_FACT_NOT_FOUND" in laptop.refused("parked", "show", "spaces", "other")
 

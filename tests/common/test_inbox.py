@@ -2,56 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
+from structlog.testing import capture_logs
 
 from libs.api.hatchery.spaces.v1 import facts_pb2
 from libs.api.hatchery.spaces.v1.spaces_pb2 import Space
 from libs.cli.servers import Nats
 from libs.common.asking import Asked
-from libs.common.documents import Document, Documents
+from libs.common.documents import Documents
 from libs.common.errors import Precondition, Unavailable
 from libs.common.inbox import PARKED, Heed, Inbox, Told
-from tests.common.halls import Guest, Halls, entries, heard_of, new_name, under_way
+from tests.common.ears import Ears, at_rest, parked, reachable
+from tests.common.halls import Guest, Halls, entries, new_name, under_way
 from tests.common.streams import connect
 from tests.conftest import eventually
 
 Method = Callable[[Told, Asked], Awaitable[object]]
-
-
-class Ears:
-    """The method that heeds: it commits what it heard, unless it is told to fail first."""
-
-    def __init__(self, halls: Halls) -> None:
-        self.halls = halls
-        self.tries: list[str] = []
-        self.wrong: Callable[[], Exception | None] = lambda: None
-
-    async def hear(self, told: Told, asked: Asked) -> Guest:
-        """Count a fact as heard."""
-        self.tries.append(told.name)
-        if error := self.wrong():
-            raise error
-        return await heard_of(self.halls, told.name, asked, told.sequence)
-
-    async def heard(self, name: str) -> int:
-        """How often it took effect."""
-        kept = await self.halls.documents.collection("guests").find_one({"_id": name})
-        return int(kept["heard"]) if kept else 0
-
-    def has_heard(self, *names: str) -> Callable[[], Awaitable[bool]]:
-        """Whether each of them took effect."""
-
-        async def all_heard() -> bool:
-            return all([await self.heard(name) for name in names])
-
-        return all_heard
 
 
 @pytest.fixture
@@ -78,12 +50,11 @@ async def listening(documents: Documents, connection: Client, ears: Ears, **opti
         yield inbox
 
 
-async def tell(admin: Client, name: str, body: bytes | None = None, **headers: str) -> str:
-    """Publish one fact as a relay would; gives its id."""
+async def tell(admin: Client, name: str, body: bytes | None = None, **headers: str) -> None:
+    """Publish one fact as a relay would."""
     fact = facts_pb2.SpaceCreated(name=name, display_name="Hall", kind=Space.KIND_INCUBATOR)
-    given = f"{name.partition('/')[2]}.{headers.get('ce_sequence', '1')}"
     whole = {
-        "ce-id": given,
+        "ce-id": f"{name.partition('/')[2]}.{headers.get('ce_sequence', '1')}",
         "ce-type": "hatchery.spaces.v1.SpaceCreated",
         "ce-subject": name,
         "ce-time": datetime.now(UTC).isoformat(),
@@ -92,26 +63,11 @@ async def tell(admin: Client, name: str, body: bytes | None = None, **headers: s
     }
     content = body if body is not None else message_of(fact)
     await admin.jetstream().publish("hatchery.spaces.v1.SpaceCreated", content, headers=whole)
-    return given
 
 
 def message_of(fact: Message) -> bytes:
     """A fact as it travels."""
     return fact.SerializeToString()
-
-
-async def parked(documents: Documents) -> list[Document]:
-    """The facts that were parked."""
-    return await documents.collection(PARKED).find({}).to_list(None)
-
-
-def at_rest(inbox: Inbox) -> Callable[[], Awaitable[bool]]:
-    """Whether nothing waits and nothing is in hand."""
-
-    async def nothing_left() -> bool:
-        return await inbox.lag() == (0, 0)
-
-    return nothing_left
 
 
 async def test_takes_effect_once(documents: Documents, admin: Client, ears: Ears) -> None:
@@ -192,10 +148,10 @@ async def test_a_refused_fact_is_parked_and_replayed(documents: Documents, admin
     """A fact that is refused is parked after its tries; a replay lets it take effect and forgets it, once it can."""
     ears.wrong = lambda: Precondition("TOO_EARLY", "not yet")
     async with listening(documents, admin, ears) as inbox:
-        fact = await tell(admin, name := new_name())
+        await tell(admin, name := new_name())
         await eventually(at_rest(inbox))
         (found,) = await parked(documents)
-        assert (found["_id"], ears.tries) == (fact, [name] * 3)
+        assert (found["_id"], ears.tries) == ("spaces-1", [name] * 3)
         assert name in inbox.readable(found)
         with pytest.raises(Precondition):
             await inbox.replay(found)
@@ -210,10 +166,23 @@ async def test_a_server_out_of_reach_parks_nothing(documents: Documents, admin: 
     ears.wrong = lambda: Unavailable("DATABASE_UNREACHABLE", "away") if len(ears.tries) < 8 else None
     async with listening(documents, admin, ears) as inbox:
         await tell(admin, name := new_name())
-        await eventually(ears.has_heard(name))
+        with capture_logs() as logged:
+            await eventually(ears.has_heard(name))
         await eventually(at_rest(inbox))
     assert (await ears.heard(name), len(ears.tries)) == (1, 8)
     assert await parked(documents) == []
+    assert {(line["event"], "exc_info" in line) for line in logged} == {("fact_waits", False)}
+
+
+async def test_what_takes_effect_is_parked_no_longer(documents: Documents, admin: Client, ears: Ears) -> None:
+    """A fact that was parked, and is delivered again because the acknowledgement was lost, is parked until it works."""
+    ears.wrong = lambda: Precondition("TOO_EARLY", "not yet") if len(ears.tries) < 2 else None
+    await documents.collection(PARKED).insert_many([{"_id": "spaces-1"}, {"_id": "startups-1"}])
+    async with listening(documents, admin, ears) as inbox:
+        await tell(admin, name := new_name())
+        await eventually(ears.has_heard(name))
+        await eventually(at_rest(inbox))
+    assert await parked(documents) == [{"_id": "startups-1"}]
 
 
 async def test_a_deleted_consumer_is_made_again(documents: Documents, admin: Client, ears: Ears) -> None:
@@ -242,13 +211,6 @@ async def test_survives_a_restart_of_nats(
         await eventually(ears.has_heard(*before, after), 20)
         await eventually(at_rest(inbox), 20)
     assert [await ears.heard(name) for name in [*before, after]] == [1] * 21
-
-
-async def reachable(connection: Client) -> bool:
-    """Whether the server answers on this connection, and keeps the stream."""
-    with suppress(NatsError):
-        return bool(await connection.jetstream().stream_info("SPACES"))
-    return False
 
 
 async def test_waits_for_the_stream_of_another(documents: Documents, admin: Client, ears: Ears) -> None:

@@ -185,13 +185,13 @@ def _stays(books: Books) -> Iterator[str]:
 def _residencies(books: Books, today: datetime) -> Iterator[str]:
     """A startup's page says where the last tenancy that began has it live, and whether it still does."""
     last: dict[str, Document] = {}
-    for tenancy in sorted(books.entities["tenancies"].values(), key=lambda row: (row["start_date"], row["_id"])):
-        if tenancy["start_date"] != tenancy["end_date"] and tenancy["state"] != "SIGNED":
-            last[tenancy["startup"]] = tenancy
+    for row in sorted(books.entities["tenancies"].values(), key=lambda row: (row["start_date"], row["_id"])):
+        if row["start_date"] != row["end_date"] and row["state"] != "SIGNED":
+            last[row["startup"]] = row
     for name, startup in books.entities["startups"].items():
         residency: Document = startup["residency"] or {}
-        tenancy = last.get(name)
-        if tenancy is None:
+        tenancy: Document = last.get(name, {})
+        if not tenancy:
             if residency and residency["start_date"] != residency["end_date"]:
                 yield f"{name} lives by {residency['tenancy']}, which never began"
             continue
@@ -249,11 +249,12 @@ def _told(books: Books) -> Iterator[str]:
 def _heeded(books: Books) -> Iterator[str]:
     """Every heeded fact took effect once: it stands once in the journal of the service that heeds it."""
     expected: dict[str, str] = {}
-    for journal in books.journals.values():
+    for source, journal in books.journals.items():
         for entry in journal:
             for place, fact in enumerate(entry.get("facts", ())):
                 if heeder := HEEDED.get(fact["type"]):
-                    expected[entry_id(f"services/{heeder}", f"{entry['_id']}.{place}")] = f"{entry['_id']}.{place}"
+                    told = f"{source}.{entry['_id']}.{place}"
+                    expected[entry_id(f"services/{heeder}", told)] = told
     for service, journal in books.journals.items():
         for entry in journal:
             if entry["actor"] == f"services/{service}" and expected.pop(entry["_id"], None) is None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ from tests.running import Api, World
 Headers = Mapping[str, str | None]
 
 
+@dataclass(frozen=True)
+class Said:
+    """A fact that was told: its id, and what it is called when it is parked."""
+
+    id: str
+    parked: str
+
+
 def world_that_soon_parks(folder: Path, mongo: Mongo) -> World:
     """A world in which a fact is tried twice, and parked in a fraction of a second."""
     return World(folder, mongo, HATCHERY_FACT_TRIES="2", HATCHERY_FACT_BACKOFF="0.05")
@@ -31,12 +40,12 @@ class Voice:
     def __init__(self, stream: JetStreamContext) -> None:
         self._stream = stream
 
-    async def tell(self, fact: Message, sequence: int = 1, headers: Headers | None = None) -> str:
-        """Tell a fact; its id. Headers are named without `ce-`; None leaves one out."""
+    async def tell(self, fact: Message, sequence: int = 1, headers: Headers | None = None) -> Said:
+        """Tell a fact. Headers are named without `ce-`; None leaves one out."""
         return await self.tell_bytes(fact.DESCRIPTOR.full_name, fact.SerializeToString(), sequence, headers)
 
-    async def tell_bytes(self, kind: str, body: bytes, sequence: int = 1, headers: Headers | None = None) -> str:
-        """Tell whatever it is on the subject of a kind of fact; its id."""
+    async def tell_bytes(self, kind: str, body: bytes, sequence: int = 1, headers: Headers | None = None) -> Said:
+        """Tell whatever it is on the subject of a kind of fact."""
         told: dict[str, str | None] = {
             "id": f"{os.urandom(8).hex()}.0",
             "type": kind,
@@ -46,8 +55,8 @@ class Voice:
             **(headers or {}),
         }
         given = {f"ce-{key}": value for key, value in told.items() if value is not None}
-        await self._stream.publish(kind, body, headers=given or None)
-        return told["id"] or ""
+        ack = await self._stream.publish(kind, body, headers=given or None)
+        return Said(told["id"] or "", f"parkedFacts/{ack.stream.lower()}-{ack.seq}")
 
 
 @asynccontextmanager
@@ -73,8 +82,8 @@ async def settled(service: Api) -> None:
     """Wait until a service has dealt with every fact that was told."""
 
     async def idle() -> bool:
-        [inbox] = (await service.GetStatus(op.GetStatusRequest())).inboxes
-        return bool(inbox.waiting == 0 and inbox.in_hand == 0)
+        inboxes = (await service.GetStatus(op.GetStatusRequest())).inboxes
+        return [(inbox.waiting, inbox.in_hand) for inbox in inboxes] == [(0, 0)]
 
     await eventually(idle)
 

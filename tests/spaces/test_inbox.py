@@ -206,13 +206,13 @@ async def test_poison_is_parked_and_blocks_nothing(
 
 async def test_a_parked_fact_says_what_it_is(startups_voice: Voice, service: Api) -> None:
     """A parked fact shows its kind, its entity, its version and its contents, so that an engineer can judge it."""
-    name = await startups_voice.tell(named("startups/../etc", "江"), sequence=7, headers={"subject": "startups/../etc"})
+    said = await startups_voice.tell(named("startups/../etc", "江"), sequence=7, headers={"subject": "startups/../etc"})
 
     async def is_parked() -> bool:
-        return f"parkedFacts/{name}" in await parked(service)
+        return said.parked in await parked(service)
 
     await eventually(is_parked)
-    fact = await service.GetParkedFact(op.GetParkedFactRequest(name=f"parkedFacts/{name}"))
+    fact = await service.GetParkedFact(op.GetParkedFactRequest(name=said.parked))
     assert (fact.type, fact.subject, fact.sequence) == (REGISTERED, "startups/../etc", 7)
     assert json.loads(fact.body) == {"name": "startups/../etc", "display_name": "江"}
     assert "name" in fact.error
@@ -220,26 +220,25 @@ async def test_a_parked_fact_says_what_it_is(startups_voice: Voice, service: Api
 
 async def test_a_mended_fact_is_replayed(startups_voice: Voice, service: Api, kept: Documents) -> None:
     """Once its cause is mended a parked fact takes effect when it is replayed, once, and is parked no longer."""
-    name = await startups_voice.tell_bytes(REGISTERED, b"\xff\xff\xff")
-    resource = f"parkedFacts/{name}"
+    said = await startups_voice.tell_bytes(REGISTERED, b"\xff\xff\xff")
 
     async def is_parked() -> bool:
-        return resource in await parked(service)
+        return said.parked in await parked(service)
 
     await eventually(is_parked)
     mended = named("startups/mended", "修好").SerializeToString()
-    await kept.collection("parked").update_one({"_id": name}, {"$set": {"body": mended}})
-    replayed = await service.ReplayParkedFact(op.ReplayParkedFactRequest(name=resource))
-    assert replayed.name == resource
+    await kept.collection("parked").update_one({"headers.ce-id": said.id}, {"$set": {"body": mended}})
+    replayed = await service.ReplayParkedFact(op.ReplayParkedFactRequest(name=said.parked))
+    assert replayed.name == said.parked
     assert (await card(kept, "startups/mended"))["display_name"] == "修好"
-    assert resource not in await parked(service)
+    assert said.parked not in await parked(service)
     for call in (
-        service.ReplayParkedFact(op.ReplayParkedFactRequest(name=resource)),
-        service.GetParkedFact(op.GetParkedFactRequest(name=resource)),
+        service.ReplayParkedFact(op.ReplayParkedFactRequest(name=said.parked)),
+        service.GetParkedFact(op.GetParkedFactRequest(name=said.parked)),
     ):
         answer = await refused(call)
         assert (answer.code, answer.reason) == (StatusCode.NOT_FOUND, "PARKED_FACT_NOT_FOUND")
-    await startups_voice.tell_bytes(REGISTERED, mended, headers={"id": name})
+    await startups_voice.tell_bytes(REGISTERED, mended, headers={"id": said.id})
     await settled(service)
     assert (await card(kept, "startups/mended"))["version"] == 1
 

@@ -195,19 +195,18 @@ async def test_a_stay_of_a_startup_found_again_is_replayed(
 ) -> None:
     """A fact of a startup that was missing takes effect when it is replayed after the startup is there, once."""
     told = activated("startups/found", "home", -3)
-    name = await spaces_voice.tell(told, 4)
-    resource = f"parkedFacts/{name}"
+    said = await spaces_voice.tell(told, 4)
 
     async def is_parked() -> bool:
-        return resource in await parked(service)
+        return said.parked in await parked(service)
 
     await eventually(is_parked)
-    assert "startups/found" in (await parked(service))[resource].error
+    assert "startups/found" in (await parked(service))[said.parked].error
     await kept.collection("startups").insert_one(to_document(startup(name="startups/found")))
-    await service.ReplayParkedFact(op.ReplayParkedFactRequest(name=resource))
+    await service.ReplayParkedFact(op.ReplayParkedFactRequest(name=said.parked))
     assert await lives(startups, "startups/found") == ("spaces/home", CURRENT)
-    assert resource not in await parked(service)
-    await spaces_voice.tell(told, 4, headers={"id": name})
+    assert said.parked not in await parked(service)
+    await spaces_voice.tell(told, 4, headers={"id": said.id})
     await settled(service)
     assert (await startups.GetStartup(st.GetStartupRequest(name="startups/found"))).etag == "v2"
 
@@ -216,16 +215,15 @@ async def test_a_replay_too_late_undoes_nothing(
     spaces_voice: Voice, service: Api, startups: Api, kept: Documents
 ) -> None:
     """A parked fact that is replayed after newer ones took effect leaves what they say."""
-    name = await spaces_voice.tell(activated("startups/slow", "old", -9), 1)
-    resource = f"parkedFacts/{name}"
+    said = await spaces_voice.tell(activated("startups/slow", "old", -9), 1)
 
     async def is_parked() -> bool:
-        return resource in await parked(service)
+        return said.parked in await parked(service)
 
     await eventually(is_parked)
     await kept.collection("startups").insert_one(to_document(startup(name="startups/slow")))
     await spaces_voice.tell(ended("startups/slow", "old", -9, -2), 2)
     await spaces_voice.tell(activated("startups/slow", "new", -2), 1)
     await settled(service)
-    await service.ReplayParkedFact(op.ReplayParkedFactRequest(name=resource))
+    await service.ReplayParkedFact(op.ReplayParkedFactRequest(name=said.parked))
     assert await lives(startups, "startups/slow") == ("spaces/new", CURRENT)

@@ -104,7 +104,8 @@ def permissions(service: str) -> dict[str, object]:
     say = [f"hatchery.{service}.>", f"{api}.INFO", f"{api}.STREAM.NAMES", f"{api}.STREAM.INFO.*"]
     say += [f"{api}.STREAM.CREATE.{stream}", f"{api}.STREAM.UPDATE.{stream}"]
     say += [f"{api}.CONSUMER.CREATE.*.{service}", f"{api}.CONSUMER.CREATE.*.{service}.>"]
-    say += [f"{api}.CONSUMER.DURABLE.CREATE.*.{service}", f"{api}.CONSUMER.INFO.*.{service}"]
+    say += [f"{api}.CONSUMER.DURABLE.CREATE.*.{service}", f"{api}.CONSUMER.DELETE.*.{service}"]
+    say += [f"{api}.CONSUMER.INFO.*.{service}"]
     say += [f"{api}.CONSUMER.MSG.NEXT.*.{service}", f"$JS.ACK.*.{service}.>"]
     return {"publish": {"allow": say}, "subscribe": {"allow": ["_INBOX.>"]}}
 
