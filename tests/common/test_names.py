@@ -24,10 +24,10 @@ def test_names_sort_by_time(one: datetime, other: datetime) -> None:
 
 @given(INSTANTS)
 def test_names_fit_into_a_url(instant: datetime) -> None:
-    """An id is 24 small letters and digits, whatever the time."""
+    """An id is 26 small letters and digits, whatever the time."""
     names = Names(Given(instant))
-    assert re.fullmatch("spaces/[0-9a-v]{24}", names.new("spaces"))
-    assert re.fullmatch("spaces/1/tenancies/[0-9a-v]{24}", names.new("tenancies", under="spaces/1"))
+    assert re.fullmatch("spaces/[0-9a-f]{26}", names.new("spaces"))
+    assert re.fullmatch("spaces/1/tenancies/[0-9a-f]{26}", names.new("tenancies", under="spaces/1"))
 
 
 def test_names_are_unique() -> None:
