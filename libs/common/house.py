@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import ModuleType
 from typing import Any
@@ -32,7 +32,7 @@ from libs.common.inbox import Heed, Inbox
 from libs.common.interceptors import Road
 from libs.common.operations import OperationsRpc
 from libs.common.permissions import permissions
-from libs.common.profile import City, read_profile
+from libs.common.profile import BadProfile, City, read_profile
 from libs.common.relay import Relay
 from libs.common.settings import Settings, explain
 from libs.common.store import Store
@@ -45,17 +45,24 @@ MOST_BYTES = 1 << 20
 Heeds = Mapping[str, Sequence[Heed]]
 
 
-class House:
-    """What a service is built from, opened and ready."""
+class Cannot(Exception):
+    """What keeps a service from starting or from going on; the text goes on where "cannot" ends."""
 
-    def __init__(self, name: str, settings: Settings, documents: Documents, connection: Client, clock: Clock) -> None:
+
+class House:
+    """What a service is built from, opened and ready; `stop` ends it."""
+
+    def __init__(
+        self, name: str, settings: Settings, documents: Documents, connection: Client, stop: asyncio.Event
+    ) -> None:
         self.name = name
         self.settings = settings
         self.documents = documents
         self.connection = connection
-        self.clock = clock
-        self.names = Names(clock)
-        self.city: City = read_profile(settings.profile)
+        self.stop = stop
+        self.clock = Clock()
+        self.names = Names(self.clock)
+        self.city: City = _city(settings)
 
     async def serve(
         self,
@@ -81,13 +88,21 @@ class House:
             running = [tasks.create_task(loop) for loop in (logs.flush_on(), *loops)]
             await server.start()
             log.info("serving", listen=settings.listen)
-            await _told_to_stop()
+            await self._told_to_stop()
             log.info("stopping")
             await answers.enter_graceful_shutdown()
             await server.stop(settings.grace)
             await store.loop.close()
             for task in running:
                 task.cancel()
+        if self.connection.is_closed:  # which the client does for good; without it no fact would move
+            raise Cannot(f"go on: NATS has closed the connection: {self.connection.last_error}")
+
+    async def _told_to_stop(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        await self.stop.wait()
 
     def _inbox(self, source: str, heeded: Sequence[Heed]) -> Inbox:
         tries, backoff = self.settings.fact_tries, self.settings.fact_backoff
@@ -123,23 +138,29 @@ def _services(contract: ModuleType) -> list[ServiceDescriptor]:
     return list(contract.DESCRIPTOR.services_by_name.values())
 
 
+def _city(settings: Settings) -> City:
+    try:
+        return read_profile(settings.profile)
+    except BadProfile as error:
+        raise Cannot(f"use the profile: {error}") from error
+
+
 def _listen(server: aio.Server, settings: Settings) -> None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        port = server.add_insecure_port(settings.listen)
-    else:
-        authority = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
-        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
-        credentials = ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
-        port = server.add_secure_port(settings.listen, credentials)
+    try:
+        port = _port(server, settings)
+    except RuntimeError as error:
+        raise Cannot(f"listen on {settings.listen}: {error}") from error
     if not port:
-        raise OSError(f"cannot listen on {settings.listen}")
+        raise Cannot(f"listen on {settings.listen}")
 
 
-async def _told_to_stop() -> None:
-    told, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    await told.wait()
+def _port(server: aio.Server, settings: Settings) -> int:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return server.add_insecure_port(settings.listen)
+    authority = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
+    pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+    credentials = ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
+    return server.add_secure_port(settings.listen, credentials)
 
 
 @asynccontextmanager
@@ -149,20 +170,29 @@ async def house(name: str, settings: Settings) -> AsyncIterator[House]:
     tracing.configure(name, settings.otlp_endpoint)
     async with AsyncExitStack() as stack:
         if settings.metrics_listen:
-            host, _, port = settings.metrics_listen.rpartition(":")
-            page, thread = start_http_server(int(port), host)
-            stack.callback(thread.join)
-            stack.callback(page.shutdown)
+            _show_metrics(settings.metrics_listen, stack)
         database = settings.mongo_database or f"hatchery_{name}"
         documents = Documents(settings.mongo_uri.get_secret_value(), database, settings.mongo_driver)
         stack.push_async_callback(documents.close)
         await documents.ping()
-        connection = await _connect(name, settings)
+        stop = asyncio.Event()
+        connection = await _connect(name, settings, stop)
         stack.push_async_callback(_close, connection)
-        yield House(name, settings, documents, connection, Clock())
+        yield House(name, settings, documents, connection, stop)
 
 
-async def _connect(name: str, settings: Settings) -> Client:
+def _show_metrics(listen: str, stack: AsyncExitStack) -> None:
+    host, _, port = listen.rpartition(":")
+    try:
+        page, thread = start_http_server(int(port), host)
+    except (OSError, ValueError, OverflowError) as error:
+        raise Cannot(f"show metrics on {listen}: {error}") from error
+    stack.callback(thread.join)
+    stack.callback(page.shutdown)
+
+
+async def _connect(name: str, settings: Settings, stop: asyncio.Event) -> Client:
+    """A connection that is made again whenever it breaks; when it is closed for good, `stop` is set."""
     options: dict[str, Any] = {"name": name, "max_reconnect_attempts": -1, "reconnect_time_wait": 0.2}
     if settings.nats_seed_file is not None:
         options["nkeys_seed"] = str(settings.nats_seed_file)
@@ -170,7 +200,10 @@ async def _connect(name: str, settings: Settings) -> Client:
     async def note(error: Exception) -> None:
         log.warning("nats_error", error=type(error).__name__)
 
-    return await nats.connect(settings.nats_url.split(","), error_cb=note, **options)
+    async def lost() -> None:
+        stop.set()
+
+    return await nats.connect(settings.nats_url.split(","), error_cb=note, closed_cb=lost, **options)
 
 
 async def _close(connection: Client) -> None:
@@ -185,9 +218,28 @@ def run(main: Callable[[], Any]) -> None:
     gc.set_threshold(20_000, 20, 50)
     try:
         uvloop.run(main())
-    except ValidationError as error:
-        if error.title != Settings.__name__:
+    except Exception as error:
+        causes = [*_causes(error)]
+        if not all(map(_sentence, causes)):
             raise
-        sys.exit(explain(error))
-    except (PyMongoError, nats.errors.Error, OSError) as error:
-        sys.exit(f"cannot go on: {type(error).__name__}: {error}")
+        sys.exit(_sentence(causes[0]))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What a group of errors is made of, and what the groups in it are made of; else the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _causes(inner)
+    else:
+        yield error
+
+
+def _sentence(cause: BaseException) -> str:
+    """What is said of an error that was foreseen; nothing of any other."""
+    if isinstance(cause, Cannot):
+        return f"cannot {cause}"
+    if isinstance(cause, ValidationError) and cause.title == Settings.__name__:
+        return explain(cause)
+    if isinstance(cause, PyMongoError | nats.errors.Error | OSError):
+        return f"cannot go on: {type(cause).__name__}: {cause}"
+    return ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import json
 import os
 import signal
 import subprocess
@@ -24,10 +25,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from libs.api.hatchery.spaces.v1 import spaces_pb2 as sp
 from libs.api.hatchery.spaces.v1 import spaces_pb2_grpc
-from libs.cli.servers import Child, free_port
+from libs.cli.servers import Child, Mongo, free_port
 from libs.common.documents import Documents
 from tests.conftest import eventually
 from tests.running import ROOT, Api, World, metadata
+from tests.spaces.telling import voice
 
 SPEC = sp.SpaceSpec(
     display_name="House", kind=sp.Space.KIND_INCUBATOR, district="districts/220203", operator="O", desks=1, area_m2=9
@@ -200,10 +202,15 @@ async def test_the_page_of_metrics(world: World) -> None:
     ("wrong", "said"),
     [
         ({"HATCHERY_DEADLINE": "hunter2"}, "HATCHERY_DEADLINE: "),
-        ({"HATCHERY_LISTEN": "256.0.0.1:1"}, "cannot"),
-        ({"HATCHERY_PROFILE": "/nowhere"}, "cannot"),
+        ({"HATCHERY_LISTEN": "256.0.0.1:1"}, "cannot listen on 256.0.0.1:1: "),
+        ({"HATCHERY_PROFILE": "/nowhere"}, "cannot use the profile: "),
+        ({"HATCHERY_METRICS_LISTEN": "nowhere"}, "cannot show metrics on nowhere: "),
+        ({"HATCHERY_METRICS_LISTEN": "127.0.0.1:65536"}, "cannot show metrics on 127.0.0.1:65536: "),
+        ({"HATCHERY_METRICS_LISTEN": "256.0.0.1:1"}, "cannot show metrics on 256.0.0.1:1: "),
+        ({"HATCHERY_TLS_CERT": "/nowhere", "HATCHERY_TLS_KEY": "/nowhere"}, "cannot go on: FileNotFoundError: "),
+        ({"HATCHERY_TLS_CERT": __file__, "HATCHERY_TLS_KEY": __file__}, "cannot listen on 127.0.0.1:0: "),
     ],
-    ids=["setting", "address", "profile"],
+    ids=["setting", "address", "profile", "metrics", "port", "host", "certificate", "no certificate"],
 )
 def test_what_is_wrong_stops_the_start(world: World, wrong: dict[str, str], said: str) -> None:
     """A service that cannot start says why in a sentence, without a trace, and ends as failed."""
@@ -211,5 +218,48 @@ def test_what_is_wrong_stops_the_start(world: World, wrong: dict[str, str], said
     command = [sys.executable, "-m", "services.spaces"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
-    assert said in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(said)  # above it gRPC may have had its own say
     assert "Traceback" not in done.stderr
+
+
+CAUSES = {
+    "OSError('no room')": "cannot go on: OSError: no room",
+    "ExceptionGroup('one', [ExceptionGroup('two', [OSError('no room')]), OSError('no air')])": "no room",
+    "ExceptionGroup('one', [OSError('no room'), ExceptionGroup('two', [KeyError('surprise')])])": "Traceback",
+}
+
+
+@pytest.mark.parametrize(("cause", "said"), CAUSES.items())
+def test_only_what_was_foreseen_is_said_in_a_sentence(cause: str, said: str) -> None:
+    """However deep it lies in groups of errors, what was foreseen is a sentence; a surprise is shown whole."""
+    program = f"async def main():\n    raise {cause}\nfrom libs.common.house import run\nrun(main)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert ("Traceback" in done.stderr) == (said == "Traceback")
+
+
+async def test_a_connection_closed_for_good_ends_the_service(mongo: Mongo, tmp_path: Path) -> None:
+    """Where the NATS client gives up for good the service ends as failed and says why, rather than tell no facts."""
+    world = World(tmp_path, mongo)
+    config = world.nats.folder / "nats.conf"
+    fewer = {**json.loads(config.read_text(encoding="utf-8")), "max_subscriptions": 1}
+    config.write_text(json.dumps(fewer), encoding="utf-8")
+    world.nats.restart()
+    async with voice(world, "startups"):  # whose stream there must be for an inbox to ask for a second subscription
+        pass
+    environment = {**os.environ, **world.settings("spaces")}
+    child = Child("spaces", [sys.executable, "-m", "services.spaces"], tmp_path / "spaces.log", environment, ROOT)
+    child.start()
+
+    async def ended() -> bool:
+        return not child.running
+
+    try:
+        await eventually(ended, 30)
+        assert child.end == "exit code 1"
+        said = child.last_words(20)
+        assert "cannot go on: NATS has closed the connection: nats: maximum subscriptions exceeded" in said
+    finally:
+        child.stop()
+        world.stop()
