@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from types import ModuleType
 from typing import Any
@@ -93,8 +93,7 @@ class House:
             await answers.enter_graceful_shutdown()
             await server.stop(settings.grace)
             await store.loop.close()
-            for task in running:
-                task.cancel()
+            await _end(running)
         if self.connection.is_closed:  # which the client does for good; without it no fact would move
             raise Cannot(f"go on: NATS has closed the connection: {self.connection.last_error}")
 
@@ -132,6 +131,14 @@ class House:
         )
         _listen(server, settings)
         return server
+
+
+async def _end(running: Collection[asyncio.Task[None]]) -> None:
+    """Cancel until they have ended: a NATS client that is closed makes an error of its own of a cancellation."""
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=2)
 
 
 def _services(contract: ModuleType) -> list[ServiceDescriptor]:
