@@ -13,11 +13,12 @@ import nats
 import pytest
 from nats.aio.client import Client
 from nats.js.api import StorageType
-from pymongo import MongoClient
+from pymongo import MongoClient, timeout
 from pymongo.errors import OperationFailure
 
 from libs.cli.servers import Mongo, Nats, Servers, start_mongo, start_nats
 from libs.cli.servers.children import Child, command_line, free, free_port
+from libs.cli.servers.mongo import database
 from libs.cli.trouble import Trouble
 
 pytestmark = pytest.mark.servers
@@ -64,6 +65,19 @@ async def connected(server: Nats, seed: Path | None, trouble: Troubles | None = 
 async def refused(trouble: Troubles) -> None:
     """Wait until the server has said no; it says so on its own time."""
     assert "permissions violation" in await asyncio.wait_for(trouble.get(), 10)
+
+
+def test_what_a_crash_left_locked_is_soon_free(servers: Servers) -> None:
+    """A transaction that nobody ends keeps its documents for seconds, not for a minute."""
+    with Documents(servers.mongo.uri("spaces"), serverSelectionTimeoutMS=10_000) as client:
+        things = client[database("spaces")]["locked"]
+        things.insert_one({"_id": 1})
+        session = client.start_session()
+        session.start_transaction()
+        things.update_one({"_id": 1}, {"$set": {"by": "one who dies"}}, session=session)
+        with timeout(20):
+            things.update_one({"_id": 1}, {"$set": {"by": "one who goes on"}})
+        assert things.find_one() == {"_id": 1, "by": "one who goes on"}
 
 
 def test_a_services_user_reaches_its_own_database_only(servers: Servers) -> None:

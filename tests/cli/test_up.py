@@ -42,7 +42,7 @@ def test_everything_serves_within_15_seconds(laptop: Laptop) -> None:
 
 def test_what_it_recommends_works(laptop: Laptop) -> None:
     """The next commands that it prints can be pasted as they are."""
-    recommended = re.findall(r"^  \S+ -m libs\.cli (.*)$", laptop.said, re.MULTILINE)
+    recommended = re.findall(r"^  (?:\./hatchery|\S+ -m libs\.cli) (.*)$", laptop.said, re.MULTILINE)
     assert len(recommended) == 3
     for words in recommended:
         laptop(*words.split())

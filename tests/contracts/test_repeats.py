@@ -28,15 +28,9 @@ LOST = {StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED}
 
 @pytest.fixture(scope="module")
 def client(world: World) -> Iterator[Client]:
-    """The MongoDB of the world, to look into.
-
-    What a transaction wrote stays locked after its process has died, until the server gives it up; a minute by
-    default, for which nobody here will wait.
-    """
+    """The MongoDB of the world, to look into."""
     with Client(world.mongo.admin_uri) as opened:
-        before = opened.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=2)["was"]
         yield opened
-        opened.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=before)
 
 
 @pytest.fixture(scope="module")

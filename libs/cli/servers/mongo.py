@@ -158,6 +158,8 @@ def _options(folder: Path, port: int, cache_gb: float) -> list[str]:
     # MongoDB 6.0.5 leaks memory when it decompresses zlib messages.
     options += ["--networkMessageCompressors", "disabled"]
     options += ["--setParameter", "diagnosticDataCollectionEnabled=false"]
+    # What a service killed in mid-commit wrote stays locked for so long; by default it would be a minute.
+    options += ["--setParameter", "transactionLifetimeLimitSeconds=5"]
     options += ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]  # nobody to hand over to
     return options
 
