@@ -68,7 +68,8 @@ def look(service: str, address: str, token: str) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     """The rows for a person."""
-    made = Table(box=None, pad_edge=False, caption="inboxes: facts waiting + in hand", caption_justify="left")
+    made = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, caption_justify="left")
+    made.caption = "inboxes: facts waiting + in hand"
     for column in COLUMNS:
         made.add_column(column, overflow="fold", no_wrap=column != "inboxes")
     for row in rows:
@@ -99,9 +100,9 @@ def _cell(value: Any) -> str:
 
 
 def _since(started: str) -> str:
-    minutes, seconds = divmod(int((datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+    """In the largest unit, so that the table fits into eighty columns."""
+    seconds = int((datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
