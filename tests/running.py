@@ -12,8 +12,8 @@ import grpc
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from libs.cli.issuer import Issuer
 from libs.cli.servers import Child, Mongo, Nats, free_port, start_nats
-from libs.common.issuer import Issuer
 
 ROOT = Path(__file__).parent.parent
 #: Names that a service may go by in a world, so that two replicas of spaces keep apart logs and ports.

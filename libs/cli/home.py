@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
+from libs.cli.issuer import Issuer
 from libs.cli.trouble import Trouble
-from libs.common.issuer import Issuer
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="HATCHERY_HOME", help="The folder in which everything is kept.")

@@ -11,6 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from libs.cli.catalogue import CATALOGUE, LOOPBACK, present
 from libs.cli.home import Home, Run
+from libs.cli.issuer import Issuer
 from libs.cli.servers import Mongo, Nats, start_mongo, start_nats
 from libs.cli.servers.children import Child, end_leftover, free, free_port, listening
 from libs.cli.servers.mongo import database
@@ -18,7 +19,6 @@ from libs.cli.speech import err, say
 from libs.cli.status import SERVING, health
 from libs.cli.trouble import Trouble
 from libs.cli.wards import Ward
-from libs.common.issuer import Issuer
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder in which `libs` and `services` lie."""

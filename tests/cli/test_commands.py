@@ -14,9 +14,9 @@ import pytest
 from libs.api.hatchery.spaces.v1.spaces_pb2_grpc import SpaceServiceStub
 from libs.api.hatchery.startups.v1.startups_pb2_grpc import StartupServiceStub
 from libs.cli.home import Home, Run
+from libs.cli.issuer import Issuer
 from libs.cli.seed import read_demo
 from libs.cli.seeding import Seeding
-from libs.common.issuer import Issuer
 from tests.cli.conftest import Laptop, complete
 from tests.conftest import eventually
 from tests.running import ROOT

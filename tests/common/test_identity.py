@@ -11,10 +11,10 @@ from typing import Any
 import jwt
 import pytest
 
+from libs.cli.issuer import Issuer
 from libs.common.asking import Reach
 from libs.common.errors import Unauthenticated, Unavailable
 from libs.common.identity import Keys, Verifier
-from libs.common.issuer import Issuer
 from libs.common.values import Entity
 from tests.conftest import eventually
 

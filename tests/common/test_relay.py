@@ -259,9 +259,7 @@ async def test_a_fact_waits_for_the_one_before_it(halls: Halls, documents: Docum
     assert [heads(message)["ce-sequence"] for message in await told(stream)] == ["1", "2", "3", "4", "5", "6"]
 
 
-async def test_tells_what_is_missing_of_what_the_stream_has(
-    halls: Halls, documents: Documents, admin: Client
-) -> None:
+async def test_tells_what_is_missing_of_what_the_stream_has(halls: Halls, documents: Documents, admin: Client) -> None:
     """Where the stream holds some of the facts already, in whatever order, the missing ones are told all the same."""
     for _ in range(5):
         await opened(halls, new_name())

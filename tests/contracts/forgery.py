@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from jwt.algorithms import OKPAlgorithm
 
-from libs.common.issuer import Issuer
+from libs.cli.issuer import Issuer
 
 MISSING, INVALID = "TOKEN_MISSING", "TOKEN_INVALID"
 NOW = datetime.now(UTC)

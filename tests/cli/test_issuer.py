@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from libs.common.issuer import Issuer
+from libs.cli.issuer import Issuer
 
 
 def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
