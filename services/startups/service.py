@@ -86,6 +86,14 @@ class Startups:
         await self._note(told, ResidencyState.ENDED, asked)
 
     async def _note(self, told: TenancyTold, state: ResidencyState, asked: Asked) -> None:
-        residency = Residency(tenancy=told.name, state=state, **told.model_dump(exclude={"name", "startup"}))
+        residency = Residency(
+            tenancy=told.name,
+            sequence=told.sequence,
+            space=told.space,
+            space_display_name=told.space_display_name,
+            start_date=told.start_date,
+            end_date=told.end_date,
+            state=state,
+        )
         decide = partial(note_residency, told=residency)
         await self.store.commit(asked, (Startup, told.startup), decide=decide)
