@@ -84,7 +84,9 @@ def _against(made: Figure) -> str:
     if made.row.against is None:
         return "—"
     work, who = made.row.against
-    return who if who != "hatchery" else f"its own {work}"
+    if who != "hatchery":
+        return who
+    return "the small city" if made.row.key == "scale" else f"its own {work}"
 
 
 def _short(ratio: float, unit: str) -> str:
