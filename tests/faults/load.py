@@ -94,7 +94,7 @@ class Load:
     async def story(self, at: str = "") -> None:
         """One story from end to end, which needs every service, both relays and both inboxes to be well."""
         chance = random.Random(len(self.client.ledger.sent))
-        startup = (await self.register_startup(chance, taken=0)).answer.name
+        startup = (await self._enter(chance, taken=0)).answer.name  # of which no client knows, to move it elsewhere
         ask = sp.RegisterTenantRequest(space=self.town.spaces[0], startup=startup, area_m2=1)
         ask.start_date.CopyFrom(day(today() - timedelta(days=1)))
         ask.end_date.CopyFrom(day(today()))
@@ -142,17 +142,20 @@ class Load:
         sent = await self.client.command("spaces", "CreateSpace", sp.CreateSpaceRequest(space=spec))
         return str(sent.answer.name)
 
-    async def register_startup(self, chance: random.Random, *, taken: float = 0.1) -> Sent:
-        """A team, a firm, or of the firms so many whose code may be taken."""
+    async def register_startup(self, chance: random.Random) -> Sent:
+        """A team, a firm, or now and then a firm whose code is taken."""
+        sent = await self._enter(chance, taken=0.1)
+        if sent.answer is not None:
+            self.town.startups.append(sent.answer.name)
+        return sent
+
+    async def _enter(self, chance: random.Random, *, taken: float) -> Sent:
         number = next(self._codes)
         spec = st.StartupSpec(display_name=f"startup {number}", district=chance.choice(DISTRICTS))
         spec.technology_field = chance.choice(FIELDS)
         if chance.random() < 0.5 and self.town.startups:
             spec.credit_code = credit_code(chance.randint(1, number) if chance.random() < taken else number)
-        sent = await self.client.command("startups", "RegisterStartup", st.RegisterStartupRequest(startup=spec))
-        if sent.answer is not None:
-            self.town.startups.append(sent.answer.name)
-        return sent
+        return await self.client.command("startups", "RegisterStartup", st.RegisterStartupRequest(startup=spec))
 
     async def register_tenant(self, chance: random.Random) -> Sent:
         """Let room of any space, from some day on, for a while or for good."""
