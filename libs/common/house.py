@@ -88,7 +88,7 @@ class House:
             running = [tasks.create_task(loop) for loop in (logs.flush_on(), *loops)]
             await server.start()
             log.info("serving", listen=settings.listen)
-            await self._told_to_stop()
+            await self.stop.wait()
             log.info("stopping")
             await answers.enter_graceful_shutdown()
             await server.stop(settings.grace)
@@ -96,12 +96,6 @@ class House:
             await _end(running)
         if self.connection.is_closed:  # which the client does for good; without it no fact would move
             raise Cannot(f"go on: NATS has closed the connection: {self.connection.last_error}")
-
-    async def _told_to_stop(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop.set)
-        await self.stop.wait()
 
     def _inbox(self, source: str, heeded: Sequence[Heed]) -> Inbox:
         tries, backoff = self.settings.fact_tries, self.settings.fact_backoff
@@ -183,6 +177,8 @@ async def house(name: str, settings: Settings) -> AsyncIterator[House]:
         stack.push_async_callback(documents.close)
         await documents.ping()
         stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):  # before anybody could see that it serves
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
         connection = await _connect(name, settings, stop)
         stack.push_async_callback(_close, connection)
         yield House(name, settings, documents, connection, stop)

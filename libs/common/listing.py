@@ -63,7 +63,7 @@ def resume(token: str, order: Order, query: Query) -> Mapping[str, Any] | None:
     if not token:
         return None
     try:
-        place = bson.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        place = bson.decode(base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True))
     except (InvalidBSON, binascii.Error, ValueError):
         place = {}
     value, name = place.get("v"), place.get("i")

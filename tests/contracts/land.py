@@ -18,8 +18,8 @@ from tests.contracts.contract import HOMES
 from tests.contracts.town import Town, method
 
 ZONE = ZoneInfo("Asia/Shanghai")
-#: What is parked in every service: two facts that nobody can read.
-UNREADABLE = ("parkedFacts/unreadable.0", "parkedFacts/unreadable.1")
+#: The ids of what is parked in every service: two facts that nobody can read.
+UNREADABLE = ("unreadable.0", "unreadable.1")
 
 
 @dataclass
@@ -146,17 +146,19 @@ async def park(town: Town, home: str) -> tuple[str, ...]:
             if consumer.name == home
         ]
         kind = heeded[0][0]
+        told = []
         for name in UNREADABLE:
-            headers = {"ce-id": name.partition("/")[2], "ce-type": kind, "ce-sequence": "1", "ce-subject": "none"}
-            await stream.publish(kind, b"\xff", headers=headers)
+            headers = {"ce-id": name, "ce-type": kind, "ce-sequence": "1", "ce-subject": "none"}
+            ack = await stream.publish(kind, b"\xff", headers=headers)
+            told.append(f"parkedFacts/{ack.stream.lower()}-{ack.seq}")
     finally:
         await connection.close()
 
     async def are_parked() -> bool:
-        return set(UNREADABLE) <= set(await parked_names(town, home))
+        return set(told) <= set(await parked_names(town, home))
 
     await eventually(are_parked)
-    return UNREADABLE
+    return tuple(told)
 
 
 async def parked_names(town: Town, home: str) -> list[str]:

@@ -57,7 +57,7 @@ async def test_create_then_get(spaces: Api) -> None:
     """A new space comes back as it was said, with a name, times and an etag, wholly free, and stays so."""
     spec = space_spec(zone=HIGH_TECH, address="重庆街1号")
     made = await spaces.CreateSpace(sp.CreateSpaceRequest(space=spec))
-    assert re.fullmatch(r"spaces/[0-9a-z]{24}", made.name)
+    assert re.fullmatch(r"spaces/[0-9a-f]{26}", made.name)
     assert {field.name: getattr(made, field.name) for field in spec.DESCRIPTOR.fields} == {
         field.name: getattr(spec, field.name) for field in spec.DESCRIPTOR.fields
     }
@@ -216,7 +216,7 @@ async def test_register_then_get(spaces: Api, startups: Api) -> None:
     """A new tenancy comes back as it was asked for, ACTIVE and open, under its space, and stays so."""
     space, startup = await opened(spaces), await registered(startups)
     tenancy = await spaces.RegisterTenant(tenant(space.name, startup.name, desks=3, area_m2=40))
-    assert re.fullmatch(rf"{space.name}/tenancies/[0-9a-z]{{24}}", tenancy.name)
+    assert re.fullmatch(rf"{space.name}/tenancies/[0-9a-f]{{26}}", tenancy.name)
     assert (tenancy.startup, tenancy.desks, tenancy.area_m2) == (startup.name, 3, 40)
     assert (tenancy.state, tenancy.start_date, tenancy.HasField("end_date")) == (T.STATE_ACTIVE, on(0), False)
     assert await spaces.GetTenancy(sp.GetTenancyRequest(name=tenancy.name)) == tenancy
@@ -255,11 +255,13 @@ async def test_not_enough_room_says_when_and_how_much(spaces: Api, startups: Api
 
 @pytest.mark.parametrize(("end", "told"), [(30, 30), (None, None)])
 async def test_a_startup_sits_in_one_place(spaces: Api, startups: Api, end: int | None, told: int | None) -> None:
-    """A tenant elsewhere is refused with the days of that tenancy, and may come on the day on which it ends."""
+    """Who is a tenant is refused, told the days in the same space only, and may come on the day on which it ends."""
     one, other, startup = await opened(spaces), await opened(spaces), await registered(startups)
     await spaces.RegisterTenant(tenant(one.name, startup.name, 10, end))
     answer = await refused(spaces.RegisterTenant(tenant(other.name, startup.name, 29, 40)))
     assert (answer.code, answer.reason) == (StatusCode.ALREADY_EXISTS, "ALREADY_TENANT")
+    assert not {"start_date", "end_date"} & answer.metadata.keys()
+    answer = await refused(spaces.RegisterTenant(tenant(one.name, startup.name, 29, 40)))
     assert answer.metadata["start_date"] == str(day(10))
     assert answer.metadata["end_date"] == ("" if told is None else str(day(told)))
     before = await spaces.RegisterTenant(tenant(other.name, startup.name, 0, 10))

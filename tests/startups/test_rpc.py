@@ -57,7 +57,7 @@ async def test_register_a_team_then_get_it(startups: Api) -> None:
     """A new team comes back as it was said, with a name, times and an etag, living nowhere, and stays so."""
     spec = startup_spec(industry_chain="aviation", founded_date=on(-400))
     made = await startups.RegisterStartup(st.RegisterStartupRequest(startup=spec))
-    assert re.fullmatch(r"startups/[0-9a-z]{24}", made.name)
+    assert re.fullmatch(r"startups/[0-9a-f]{26}", made.name)
     assert {field.name: getattr(made, field.name) for field in spec.DESCRIPTOR.fields} == {
         field.name: getattr(spec, field.name) for field in spec.DESCRIPTOR.fields
     }
