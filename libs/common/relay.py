@@ -195,12 +195,14 @@ class Relay:
             for place, fact in enumerate(entry["facts"])
         ]
         try:
-            await self._tell_chained(told)
+            async with asyncio.timeout(3):  # while NATS is away, even handing a message to the client may not end
+                await self._tell_chained(told)
         except BadRequestError as error:
             if error.err_code != _NOT_BEHIND:
                 raise
             for subject, body, headers in told:
-                await self._stream.publish(subject, body, timeout=3, headers=headers)
+                async with asyncio.timeout(3):
+                    await self._stream.publish(subject, body, timeout=3, headers=headers)
         metrics.FACTS_TOLD.inc(len(told))
 
     async def _tell_chained(self, told: Sequence[tuple[str, bytes, dict[str, str]]]) -> None:

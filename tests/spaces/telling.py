@@ -81,9 +81,14 @@ async def operations(world: World, service: str) -> AsyncIterator[Api]:
 async def settled(service: Api) -> None:
     """Wait until a service has dealt with every fact that was told."""
 
+    looks = 0
+
     async def idle() -> bool:
+        """Three times in a row, for a consumer learns of a fact a moment after the stream has acknowledged it."""
+        nonlocal looks
         inboxes = (await service.GetStatus(op.GetStatusRequest())).inboxes
-        return [(inbox.waiting, inbox.in_hand) for inbox in inboxes] == [(0, 0)]
+        looks = looks + 1 if [(inbox.waiting, inbox.in_hand) for inbox in inboxes] == [(0, 0)] else 0
+        return looks >= 3
 
     await eventually(idle)
 
