@@ -80,7 +80,6 @@ async def operations(world: World, service: str) -> AsyncIterator[Api]:
 
 async def settled(service: Api) -> None:
     """Wait until a service has dealt with every fact that was told."""
-
     looks = 0
 
     async def idle() -> bool:
