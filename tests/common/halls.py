@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -151,9 +151,11 @@ async def under_way(coroutine: Any) -> AsyncIterator["asyncio.Task[None]"]:
     try:
         yield task
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        while not task.done():
+            task.cancel()  # again, for a client that has its answer at this very moment loses a cancellation
+            await asyncio.wait([task], timeout=0.5)
+        if not task.cancelled():
+            task.result()
 
 
 async def opened(store: Halls, name: str, **fields: Any) -> Hall:
