@@ -131,7 +131,7 @@ class Relay:
         try:
             await self._follow(place.get("token"), place.get("told"))
         except OperationFailure as error:
-            if error.code not in _PLACE_LOST:
+            if place.get("token") is None or error.code not in _PLACE_LOST:
                 raise
             log.warning("relay_place_lost", code=error.code)
             positions = self._documents.collection(POSITIONS)
@@ -144,7 +144,7 @@ class Relay:
             if token is None:
                 await self._scan(told)
             unkept: datetime | None = None
-            renew_at = 0.0
+            kept_at = float("-inf")
             while True:
                 changes = await feed.next(wait=KEPT_EVERY if unkept else 0.5, most=_TOGETHER)
                 entries = [change["fullDocument"] for change in changes]
@@ -152,14 +152,12 @@ class Relay:
                     await self._tell(entries)
                     unkept = entries[-1]["at"] if unkept is None else max(unkept, entries[-1]["at"])
                 now = asyncio.get_running_loop().time()
-                if now >= renew_at or (unkept and (not entries or now >= renew_at - self._rest)):
+                rest = KEPT_EVERY if entries else 0.0
+                if unkept is None:
+                    rest = self._lease.total_seconds() / 3  # only the lease is to be renewed
+                if now >= kept_at + rest:
                     await self._keep(feed.token, unkept)
-                    unkept, renew_at = None, now + KEPT_EVERY + self._rest
-
-    @property
-    def _rest(self) -> float:
-        """For how long, in seconds, a place that has not changed need not be kept anew for the lease's sake."""
-        return max(0.0, self._lease.total_seconds() / 3 - KEPT_EVERY)
+                    unkept, kept_at = None, now
 
     async def _scan(self, told: datetime | None) -> None:
         """Tell everything since the time last known, or ever, from the journal itself."""
