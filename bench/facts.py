@@ -21,6 +21,7 @@ from bench.wire import Target
 from libs.api.hatchery.startups.v1 import facts_pb2, startups_pb2
 from libs.cli.servers import Nats
 from libs.common.asking import Asked
+from libs.common.collections import to_document
 from tests.running import Replica
 
 RATE, SPACES, WARM = 300, 500, 1.0
@@ -37,7 +38,8 @@ def measure_facts(ring: Ring, loader: Loader, rounds: int, seconds: float, say: 
     for number in range(rounds):
         scene = Scene(f"fact{number}", SPACES, int(RATE * (seconds + WARM) * 1.1))
         scene.lay(databases["spaces"])
-        insert(databases["startups"], "startups", (startup(scene.startup(at)) for at in range(scene.startups)))
+        known = (to_document(startup(scene.startup(at))) for at in range(scene.startups))
+        insert(databases["startups"], "startups", known)
         yield _yardstick(ring.client, world.nats, number, say)
         target = Target(replicas["spaces"].address, REGISTER_TENANT, world.token())
         watched = {name: replica.child.pid for name, replica in replicas.items()} | ring.servers(world)

@@ -13,7 +13,6 @@ from bench.contenders import Database
 from libs.api.hatchery.spaces.v1 import spaces_pb2 as pb
 from libs.common.clock import Clock
 from libs.common.collections import to_document
-from libs.common.values import Entity
 from services.spaces.domain import Kind, Let, Occupant, Space
 from services.startups.domain import Startup
 
@@ -43,8 +42,10 @@ class Scene:
     def lay(self, database: Database) -> None:
         """Put the documents there, durably."""
         today = CLOCK.today(ZONE)
-        insert(database, "spaces", (space(self.space(number), today) for number in range(self.spaces)))
-        insert(database, "occupants", (occupant(self.startup(number)) for number in range(self.startups)))
+        spaces = (space(self.space(number), today) for number in range(self.spaces))
+        occupants = (occupant(self.startup(number)) for number in range(self.startups))
+        insert(database, "spaces", map(to_document, spaces))
+        insert(database, "occupants", map(to_document, occupants))
 
     def reads(self) -> list[bytes]:
         """A request for each space, in an order that has nothing to do with that of the documents."""
@@ -140,10 +141,10 @@ def startup(name: str) -> Startup:
     )
 
 
-def insert(database: Database, collection: str, entities: Iterator[Entity]) -> None:
-    """Insert many entities as their service would keep them."""
+def insert(database: Database, collection: str, documents: Iterator[dict[str, Any]]) -> None:
+    """Insert many documents, durably."""
     target = database.get_collection(collection, write_concern=DURABLE)
-    for some in batches(to_document(entity) for entity in entities):
+    for some in batches(documents):
         target.insert_many(some, ordered=False)
 
 

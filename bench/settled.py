@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from bench.contenders import Database, Ring, Say
-from bench.scenery import CLOCK, DURABLE, ZONE, batches, occupant, space, startup
+from bench.scenery import CLOCK, ZONE, insert, occupant, space, startup
 from libs.common import journal
 from libs.common.collections import Collection, to_document
 from services.spaces.domain import Stay, Tenancy
@@ -86,7 +86,7 @@ def settle(ring: Ring, world: World, spaces: int, say: Say) -> City:
     _keep(mine, OCCUPANTS, _occupants(city, moved_in))
     _keep(theirs, STARTUPS, _startups(city, moved_in))
     for database, documents in ((mine, _entries(city, since)), (theirs, _entries(city, since))):
-        _insert(database, journal.NAME, documents)
+        insert(database, journal.NAME, documents)
         database[journal.NAME].create_indexes([journal.BY_TIME.model()])
         database["positions"].insert_one({"_id": "relay", "told": since + timedelta(days=1)})
     ring.client.admin.command("fsync")
@@ -95,15 +95,9 @@ def settle(ring: Ring, world: World, spaces: int, say: Say) -> City:
 
 
 def _keep(database: Database, collection: Collection, documents: Iterator[Document]) -> None:
-    _insert(database, collection.name, documents)
+    insert(database, collection.name, documents)
     if collection.indexes:
         database[collection.name].create_indexes([index.model() for index in collection.indexes])
-
-
-def _insert(database: Database, collection: str, documents: Iterator[Document]) -> None:
-    target = database.get_collection(collection, write_concern=DURABLE)
-    for some in batches(documents):
-        target.insert_many(some, ordered=False)
 
 
 def _space(city: City, number: int, today: date) -> Document:
