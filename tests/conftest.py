@@ -100,6 +100,21 @@ async def eventually(holds: Callable[[], Awaitable[object]], seconds: float = 10
         await asyncio.sleep(0.02)
 
 
+def lastingly(holds: Callable[[], Awaitable[object]], looks: int = 3) -> Callable[[], Awaitable[bool]]:
+    """Whether the condition held each of the last times that it was looked at.
+
+    For what a server learns of a moment late: a consumer counts a fact shortly after the stream has acknowledged it.
+    """
+    held = 0
+
+    async def held_on() -> bool:
+        nonlocal held
+        held = held + 1 if await holds() else 0
+        return held >= looks
+
+    return held_on
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The folder of the checkout."""

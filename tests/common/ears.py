@@ -10,6 +10,7 @@ from libs.common.asking import Asked
 from libs.common.documents import Document, Documents
 from libs.common.inbox import PARKED, Inbox, Told
 from tests.common.halls import Guest, Halls, heard_of
+from tests.conftest import lastingly
 
 
 class Ears:
@@ -52,7 +53,7 @@ def at_rest(inbox: Inbox) -> Callable[[], Awaitable[bool]]:
     async def nothing_left() -> bool:
         return await inbox.lag() == (0, 0)
 
-    return nothing_left
+    return lastingly(nothing_left)
 
 
 async def reachable(connection: Client) -> bool:

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from libs.api.hatchery.operations.v1 import operations_pb2 as op
 from libs.api.hatchery.operations.v1 import operations_pb2_grpc
 from libs.cli.servers import Mongo
-from tests.conftest import eventually
+from tests.conftest import eventually, lastingly
 from tests.running import Api, World
 
 Headers = Mapping[str, str | None]
@@ -80,16 +80,12 @@ async def operations(world: World, service: str) -> AsyncIterator[Api]:
 
 async def settled(service: Api) -> None:
     """Wait until a service has dealt with every fact that was told."""
-    looks = 0
 
     async def idle() -> bool:
-        """Three times in a row, for a consumer learns of a fact a moment after the stream has acknowledged it."""
-        nonlocal looks
         inboxes = (await service.GetStatus(op.GetStatusRequest())).inboxes
-        looks = looks + 1 if [(inbox.waiting, inbox.in_hand) for inbox in inboxes] == [(0, 0)] else 0
-        return looks >= 3
+        return [(inbox.waiting, inbox.in_hand) for inbox in inboxes] == [(0, 0)]
 
-    await eventually(idle)
+    await eventually(lastingly(idle))
 
 
 async def parked(service: Api) -> dict[str, op.ParkedFact]:
