@@ -8,9 +8,9 @@ from typing import Any, cast
 from libs.common import journal
 from libs.common.asking import Asked, out_of_scope
 from libs.common.clock import Clock
-from libs.common.collections import Collection, from_document, to_document
+from libs.common.collections import Collection, Index, from_document, to_document
 from libs.common.documents import Document, NotWrittenError, Transaction
-from libs.common.errors import NotFound, Refusal, Taken, TooLate
+from libs.common.errors import NotFound, Refusal, TooLate
 from libs.common.values import Change, Entity
 
 Key = tuple[type[Entity], str]
@@ -71,6 +71,8 @@ class Batch:
         """All that is done in the transaction."""
         await self._load(transaction)
         await self._decide(transaction)
+        if self.careful:
+            await self._look_ahead(transaction)
         await self._write(transaction)
 
     async def _load(self, transaction: Transaction) -> None:
@@ -171,6 +173,28 @@ class Batch:
         self.fresh.append(entry)
         return reply
 
+    async def _look_ahead(self, transaction: Transaction) -> None:
+        """Refuse together all who want what is another's: a write that breaks a unique index tells of one of them.
+
+        What is unique over several fields is left to the write; so is what several commands made of an entity.
+        """
+        refused: dict[Command, Refusal] = {}
+        for kind, collection in self.collections.items():
+            documents = {key[1]: self._document(key) for key in self.changed if key[0] is kind}
+            held = [(index, await _held(transaction, collection, index, documents)) for index in collection.uniques]
+            for name, document in documents.items():
+                wants = [(index, holders, document[index.keys[0]]) for index, holders in held]
+                lost = next((index for index, holders, value in wants if holders.get(value, name) != name), None)
+                suspects = self.changed[kind, name]
+                if lost is not None and len(suspects) == 1:
+                    refused[suspects[0]] = lost.clash()
+                    continue
+                for _, holders, value in wants:
+                    if value is not None:
+                        holders.setdefault(value, name)
+        if refused:
+            raise UniqueError(refused)
+
     async def _write(self, transaction: Transaction) -> None:
         """One write per collection for all that is new and one for all that changed, and one for the journal."""
         if not self.fresh:
@@ -201,7 +225,7 @@ class Batch:
         suspects = self.changed[key]
         index = self.collections[key[0]].index(error.keys)
         if error.code == 11000 and index is not None and len(suspects) == 1:
-            return UniqueError(suspects[0], Taken(index.taken, "another one has it already"))
+            return UniqueError({suspects[0]: index.clash()})
         return RuntimeError(f"{self.collections[key[0]].name} refused a write with code {error.code}")
 
     def answer(self) -> None:
@@ -218,9 +242,20 @@ class RaceError(Exception):
 
 
 class UniqueError(Exception):
-    """One command of a batch wants what another holds."""
+    """Some commands of a batch want what others hold; each with its refusal."""
 
-    def __init__(self, command: Command, refusal: Refusal) -> None:
-        super().__init__(refusal.message)
-        self.command = command
-        self.refusal = refusal
+    def __init__(self, refused: Mapping[Command, Refusal]) -> None:
+        super().__init__(f"{len(refused)} commands want what others hold")
+        self.refused = refused
+
+
+async def _held(
+    transaction: Transaction, collection: Collection, index: Index, documents: Mapping[str, Document]
+) -> dict[Any, str]:
+    """Who else holds the values that these documents have, as far as it is not about to change itself."""
+    field = index.keys[0]
+    values = [document[field] for document in documents.values() if document[field] is not None]
+    if not values:
+        return {}
+    found = await transaction.find_by(collection.name, field, {"$in": values, **index.says(field)}, len(values))
+    return {document[field]: document["_id"] for document in found if document["_id"] not in documents}

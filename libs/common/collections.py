@@ -9,6 +9,7 @@ from pymongo.collation import Collation
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from libs.common.documents import Document, Documents
+from libs.common.errors import Taken
 from libs.common.values import Entity
 
 E = TypeVar("E", bound=Entity)
@@ -26,6 +27,15 @@ class Index:
     where: Mapping[str, Any] | None = None
     taken: str = ""
     locale: str = ""
+
+    def clash(self) -> Taken:
+        """The refusal of who wants what another holds."""
+        return Taken(self.taken, "another one has it already")
+
+    def says(self, key: str) -> Mapping[str, Any]:
+        """What `where` says of a field: a query must say it again to be served by the index."""
+        said: Mapping[str, Any] = (self.where or {}).get(key, {})
+        return said
 
     def model(self) -> IndexModel:
         """The index as the driver wants it."""
@@ -49,6 +59,11 @@ class Collection:
     missing: str
     indexes: tuple[Index, ...] = ()
     card: bool = False
+
+    @property
+    def uniques(self) -> tuple[Index, ...]:
+        """The indexes that give each value of a field to one entity alone."""
+        return tuple(index for index in self.indexes if index.taken and len(index.keys) == 1)
 
     def index(self, keys: tuple[str, ...]) -> Index | None:
         """The unique index over just these fields."""

@@ -111,7 +111,8 @@ class CommitLoop:
                 with metrics.COMMIT_SECONDS.time():
                     await self._documents.transact(session, batch.run)
             except UniqueError as error:
-                error.command.refusal = error.refusal  # answered with the others, once what it lost to is durable
+                for command, refusal in error.refused.items():
+                    command.refusal = refusal  # answered with the others, once what it lost to is durable
             except Exception as error:
                 if not _may_try_again(error):
                     await self._split(commands, error, session)

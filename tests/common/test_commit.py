@@ -27,10 +27,10 @@ from tests.common.halls import (
 )
 
 
-async def committed(documents: Documents) -> int:
-    """How many transactions the server has committed."""
+async def committed(documents: Documents, what: str = "Committed") -> int:
+    """How many transactions the server has committed, or aborted."""
     status = await documents.database.command("serverStatus")
-    return int(status["transactions"]["totalCommitted"])
+    return int(status["transactions"][f"total{what}"])
 
 
 async def arrive_together(store: Halls, *commands: Any) -> list[Any]:
@@ -209,6 +209,19 @@ async def test_a_unique_violation_fails_its_command_alone(still: Halls, document
     for name, answer in zip(names, answers, strict=True):
         assert bool(await kept(documents, name)) == isinstance(answer, Hall)
     assert len(await entries(documents)) == 5
+
+
+async def test_many_unique_violations_are_found_together(still: Halls, documents: Documents) -> None:
+    """Of a hundred codes half are held and a quarter asked for twice; three transactions refuse all who lose."""
+    async with running(documents) as store:
+        await asyncio.gather(*(opened(store, new_name(), code=f"h{number}") for number in range(50)))
+    fresh = [f"f{number}" for number in range(25)]
+    codes = [*(f"h{number}" for number in range(50)), *fresh, *fresh]
+    aborted = await committed(documents, "Aborted")
+    answers = await arrive_together(still, *(opened(still, new_name(), code=code) for code in codes))
+    assert [type(answer) for answer in answers] == [Taken] * 50 + [Hall] * 25 + [Taken] * 25
+    assert await documents.collection("halls").count_documents({}) == 75
+    assert await committed(documents, "Aborted") - aborted == 2
 
 
 async def test_what_was_given_up_in_a_batch_may_be_taken_in_it(still: Halls, documents: Documents) -> None:

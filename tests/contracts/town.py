@@ -94,7 +94,8 @@ class Town:
         """Whether all that was committed has been told, and all that was told has taken effect."""
         for home in HOMES:
             status: ops.Status = await self.made(method(home, "GetStatus"), ops.GetStatusRequest())
-            if status.untold or any(inbox.waiting or inbox.in_hand for inbox in status.inboxes):
+            # Each heeds the other; an inbox that is left out may be busy.
+            if status.untold or [(inbox.waiting, inbox.in_hand) for inbox in status.inboxes] != [(0, 0)]:
                 return False
         return True
 

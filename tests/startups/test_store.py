@@ -104,6 +104,18 @@ async def test_a_clash_fails_nobody_else(store: StartupsStore, documents: Docume
     assert len(await told.to_list(None)) == len(codes) - 1
 
 
+async def test_a_clash_is_looked_for_by_the_index(store: StartupsStore, documents: Documents) -> None:
+    """Who holds a code is found without looking at any other startup, however many there are."""
+    await keep(documents, "startups", [startup(name=f"startups/t{number}") for number in range(200)])
+    await register(store, "startups/first", CODES[0])
+    async with watched(documents, "startups") as plans:
+        with pytest.raises(Taken):
+            await register(store, "startups/second", CODES[0])
+    (plan,) = plans
+    assert plan.summary == "IXSCAN { credit_code: 1 }"
+    assert plan.documents <= 1
+
+
 async def test_one_of_two_teams_becomes_the_firm(store: StartupsStore, documents: Documents) -> None:
     """Of teams that take the same code at once, one becomes the firm and the others stay teams."""
     teams = [startup(name=f"startups/n{number}") for number in range(10)]

@@ -76,7 +76,9 @@ class Status(_message.Message):
 
     @_builtins.property
     def inboxes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Status.Inbox]:
-        """One for each service whose facts it heeds."""
+        """One for each service whose facts it heeds, but for those that cannot be
+        looked into at this moment.
+        """
 
     def __init__(
         self,
@@ -112,7 +114,9 @@ class ParkedFact(_message.Message):
     TRIES_FIELD_NUMBER: _builtins.int
     PARK_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`parkedFacts/{fact}`, after the fact's id."""
+    """`parkedFacts/{fact}`, after the fact's source and its place in the
+    source's stream.
+    """
     type: _builtins.str
     """The fact's type, which is also its subject."""
     subject: _builtins.str
