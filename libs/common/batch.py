@@ -180,20 +180,29 @@ class Batch:
         """
         refused: dict[Command, Refusal] = {}
         for kind, collection in self.collections.items():
-            documents = {key[1]: self._document(key) for key in self.changed if key[0] is kind}
-            held = [(index, await _held(transaction, collection, index, documents)) for index in collection.uniques]
-            for name, document in documents.items():
-                wants = [(index, holders, document[index.keys[0]]) for index, holders in held]
-                lost = next((index for index, holders, value in wants if holders.get(value, name) != name), None)
-                suspects = self.changed[kind, name]
-                if lost is not None and len(suspects) == 1:
-                    refused[suspects[0]] = lost.clash()
-                    continue
-                for _, holders, value in wants:
-                    if value is not None:
-                        holders.setdefault(value, name)
+            if uniques := collection.uniques:
+                documents = {key[1]: self._document(key) for key in self.changed if key[0] is kind}
+                held = [(index, await _held(transaction, collection, index, documents)) for index in uniques]
+                refused |= self._clashes(kind, documents, held)
         if refused:
             raise UniqueError(refused)
+
+    def _clashes(
+        self, kind: type[Entity], documents: Mapping[str, Document], held: Sequence[tuple[Index, dict[Any, str]]]
+    ) -> dict[Command, Refusal]:
+        """Who wants what another holds, or one before it in the batch; who is refused holds nothing."""
+        refused: dict[Command, Refusal] = {}
+        for name, document in documents.items():
+            wants = [(index, holders, document[index.keys[0]]) for index, holders in held]
+            lost = next((index for index, holders, value in wants if holders.get(value, name) != name), None)
+            suspects = self.changed[kind, name]
+            if lost is not None and len(suspects) == 1:
+                refused[suspects[0]] = lost.clash()
+                continue
+            for _, holders, value in wants:
+                if value is not None:
+                    holders.setdefault(value, name)
+        return refused
 
     async def _write(self, transaction: Transaction) -> None:
         """One write per collection for all that is new and one for all that changed, and one for the journal."""
@@ -257,5 +266,7 @@ async def _held(
     values = [document[field] for document in documents.values() if document[field] is not None]
     if not values:
         return {}
-    found = await transaction.find_by(collection.name, field, {"$in": values, **index.says(field)}, len(values))
+    # A partial index serves only a query that says its condition again.
+    where = {"$and": [{field: {"$in": values}}, index.where or {}]}
+    found = await transaction.find_where(collection.name, where, len(values))
     return {document[field]: document["_id"] for document in found if document["_id"] not in documents}

@@ -32,11 +32,6 @@ class Index:
         """The refusal of who wants what another holds."""
         return Taken(self.taken, "another one has it already")
 
-    def says(self, key: str) -> Mapping[str, Any]:
-        """What `where` says of a field: a query must say it again to be served by the index."""
-        said: Mapping[str, Any] = (self.where or {}).get(key, {})
-        return said
-
     def model(self) -> IndexModel:
         """The index as the driver wants it."""
         options: dict[str, Any] = {"unique": bool(self.taken)}

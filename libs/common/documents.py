@@ -48,12 +48,12 @@ class Transaction:
 
     async def find(self, name: str, ids: Sequence[str]) -> list[Document]:
         """The documents of a collection that have one of these ids, in any order."""
-        return await self.find_by(name, "_id", {"$in": ids}, len(ids))
+        return await self.find_where(name, {"_id": {"$in": ids}}, len(ids))
 
-    async def find_by(self, name: str, key: str, where: Document, most: int) -> list[Document]:
-        """The documents whose `key` is as `where` says, of which there are `most` at the most."""
+    async def find_where(self, name: str, where: Document, most: int) -> list[Document]:
+        """The documents that are as `where` says, of which there are `most` at the most."""
         # With room for one more, the server knows that the last was the last, and need not be asked again.
-        reply = await self._ask({"find": name, "filter": {key: where}, "batchSize": most + 1})
+        reply = await self._ask({"find": name, "filter": where, "batchSize": most + 1})
         found: list[Document] = reply["cursor"]["firstBatch"]
         while reply["cursor"]["id"]:  # they are more than one reply can hold
             reply = await self._ask({"getMore": reply["cursor"]["id"], "collection": name})
