@@ -11,6 +11,7 @@ from google.rpc.status_pb2 import Status
 from grpc import StatusCode, aio
 from hypothesis import HealthCheck, settings
 
+from libs.api.hatchery.operations.v1 import operations_pb2 as op
 from libs.api.hatchery.spaces.v1 import spaces_pb2_grpc
 from libs.api.hatchery.startups.v1 import startups_pb2_grpc
 from libs.cli.servers import Mongo, start_mongo
@@ -109,10 +110,22 @@ def lastingly(holds: Callable[[], Awaitable[object]], looks: int = 3) -> Callabl
 
     async def held_on() -> bool:
         nonlocal held
-        held = held + 1 if await holds() else 0
+        before, held = held, 0  # a look that fails counts as one that found nothing
+        held = before + 1 if await holds() else 0
         return held >= looks
 
     return held_on
+
+
+def unsettled(status: op.Status) -> list[str]:
+    """What a service has yet to tell, or to heed of the one other; an inbox that its status leaves out may be busy."""
+    found = [f"{status.untold} untold"] if status.untold else []
+    found += ["an inbox that nobody can look into"] if len(status.inboxes) != 1 else []
+    return found + [
+        f"{inbox.waiting} waiting, {inbox.in_hand} in hand from {inbox.source}"
+        for inbox in status.inboxes
+        if inbox.waiting or inbox.in_hand
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -126,7 +126,7 @@ async def settle(town: Town) -> Land:
     """Both places, and two parked facts in every service."""
     home = await place(town, "220203", "220271", "江城孵化器 Hub")
     land = Land(town, home, await place(town, "220204", "220272", "船营加速器 Dock"))
-    await eventually(town.is_settled)
+    await town.settled()
     for service in HOMES:
         land.parked[service] = await park(town, service)
     return land

@@ -6,7 +6,6 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import StatusCode
 
-from tests.conftest import eventually
 from tests.contracts.asks import STANDING, VALID, bare, valid
 from tests.contracts.bad import Bad, bad_values, found, planted
 from tests.contracts.contract import METHODS, Field, Method, fields
@@ -52,7 +51,7 @@ async def test_a_bad_value_is_refused(land: Land, reasons: frozenset[str], field
     """Each bad value of each field of each RPC is refused by its path and for a documented reason; nothing changes."""
     request = (await valid(land, field.method)).request
     given = found(request, field.path) if field.path != TOKEN else await token(land.town, field.method)
-    await eventually(land.town.is_settled)
+    await land.town.settled()
     before, wrong = land.town.kept(), []
     for bad in bad_values(field, given, land.names()):
         fresh = planted(request, "request_id", request_id()) if field.method.writes else request
@@ -95,7 +94,7 @@ async def test_a_request_id_fits_only_its_request(land: Land, method: Method) ->
         if isinstance(text := found(again, field.path), str) and not text.isascii():
             again = planted(again, field.path, f"{text}二期")
     await land.town.made(method, first)
-    await eventually(land.town.is_settled)
+    await land.town.settled()
     before = land.town.kept()
     answer = await land.town.ask(method, again)
     assert answer.violations == (("request_id", "REQUEST_ID_REUSED"),), str(answer)

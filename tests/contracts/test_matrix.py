@@ -9,7 +9,6 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 
 from libs.common.permissions import ANY, OWN, ROLES
-from tests.conftest import eventually
 from tests.contracts.asks import STANDING, Valid, bare, valid
 from tests.contracts.bad import planted
 from tests.contracts.contract import METHODS, Method, fields
@@ -62,7 +61,7 @@ async def is_refused(land: Land, asked: Method, role: str, refused: Sequence[tup
     """With each of these scopes the call is refused, tells nothing and changes nothing."""
     request = (await valid(land, asked)).request
     held = asked.permission in ROLES[role]
-    await eventually(land.town.is_settled)
+    await land.town.settled()
     before = land.town.kept()
     answers = await asyncio.gather(*(land.town.ask(asked, request, token(land.town, role, it)) for it in refused))
     for scopes, answer in zip(refused, answers, strict=True):

@@ -11,7 +11,6 @@ from grpc import StatusCode, aio
 from pymongo import MongoClient
 
 from libs.common.asking import Asked
-from tests.conftest import eventually
 from tests.contracts.asks import valid
 from tests.contracts.bad import found
 from tests.contracts.contract import HOMES, METHODS, Method
@@ -50,7 +49,7 @@ def entry_of(request: Message) -> str:
 
 async def shown(land: Land) -> dict[str, tuple[int, str]]:
     """What is kept, once all that was caused has taken effect."""
-    await eventually(land.town.is_settled, 30)
+    await land.town.settled(30)
     return land.town.kept()
 
 

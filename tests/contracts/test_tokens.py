@@ -27,7 +27,7 @@ STRANGERS = ("", "Bearer x.y.z")
 async def test_a_token_that_does_not_count_is_refused(land: Land, reasons: frozenset[str], method: Method) -> None:
     """Whoever brings no token, or one that does not count, is UNAUTHENTICATED, told why and nothing else."""
     request = (await valid(land, method)).request
-    await eventually(land.town.is_settled)
+    await land.town.settled()
     before, given = land.town.kept(), list(forgeries(land.town.world.issuer))
     answers = await asyncio.gather(*(land.town.ask(method, request, header) for _, header, _ in given))
     for (label, _, reason), answer in zip(given, answers, strict=True):

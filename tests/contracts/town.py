@@ -13,6 +13,7 @@ from grpc import StatusCode, aio
 from pymongo import MongoClient
 
 from libs.api.hatchery.operations.v1 import operations_pb2 as ops
+from tests.conftest import eventually, lastingly, unsettled
 from tests.contracts.contract import HOMES, METHODS, Method
 from tests.running import World, metadata
 
@@ -90,14 +91,14 @@ class Town:
         assert answer.code is StatusCode.OK, f"{method} {answer} for {request}"
         return method.reply.FromString(answer.raw)
 
-    async def is_settled(self) -> bool:
-        """Whether all that was committed has been told, and all that was told has taken effect."""
-        for home in HOMES:
-            status: ops.Status = await self.made(method(home, "GetStatus"), ops.GetStatusRequest())
-            # Each heeds the other; an inbox that is left out may be busy.
-            if status.untold or [(inbox.waiting, inbox.in_hand) for inbox in status.inboxes] != [(0, 0)]:
-                return False
-        return True
+    async def settled(self, seconds: float = 10) -> None:
+        """Wait until all that was committed has been told, and all that was told has taken effect."""
+
+        async def quiet() -> bool:
+            found = [unsettled(await self.made(method(home, "GetStatus"), ops.GetStatusRequest())) for home in HOMES]
+            return not any(found)
+
+        await eventually(lastingly(quiet), seconds)
 
     def kept(self) -> dict[str, tuple[int, str]]:
         """How many documents each collection holds, with a hash over all of them."""

@@ -12,6 +12,7 @@ from grpc import aio
 from libs.api.hatchery.operations.v1 import operations_pb2 as op
 from libs.api.hatchery.operations.v1 import operations_pb2_grpc
 from libs.cli.servers import Child, start_mongo, start_nats
+from tests.conftest import unsettled
 from tests.running import Api, Replica, World
 
 T = TypeVar("T")
@@ -80,10 +81,5 @@ class Fleet:
             except aio.AioRpcError as error:
                 found.append(f"{label}: GetStatus answers {error.code().name}")
                 continue
-            found += [f"{label}: {status.untold} untold"] if status.untold else []
-            found += [
-                f"{label}: {inbox.waiting} waiting, {inbox.in_hand} in hand from {inbox.source}"
-                for inbox in status.inboxes
-                if inbox.waiting or inbox.in_hand
-            ]
+            found += [f"{label}: {what}" for what in unsettled(status)]
         return found

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.conftest import eventually
+from tests.conftest import eventually, lastingly
 from tests.faults.audit import audit
 from tests.faults.books import Books, read_books
 from tests.faults.calls import Client, Ledger
@@ -84,7 +84,7 @@ async def settled_books(fleet: Fleet, ledger: Ledger) -> Books:
         assert not found, found
         return True
 
-    await eventually(quiet, seconds=90)
+    await eventually(lastingly(quiet), seconds=90)
     return await read_books(fleet.world, ledger)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from types import ModuleType
 
 from grpc import aio
@@ -12,7 +11,7 @@ from libs.api.hatchery.operations.v1 import operations_pb2_grpc
 from libs.api.hatchery.spaces.v1 import spaces_pb2_grpc
 from libs.api.hatchery.startups.v1 import startups_pb2 as st
 from libs.api.hatchery.startups.v1 import startups_pb2_grpc
-from tests.conftest import eventually
+from tests.conftest import eventually, lastingly, unsettled
 from tests.running import Api, World
 
 CONTRACTS: dict[str, tuple[ModuleType, str]] = {
@@ -52,10 +51,12 @@ class Town:
 
     async def settled(self) -> None:
         """Wait until everything that was committed has been told, and everything told has taken effect."""
-        for speaker in CONTRACTS:
-            await eventually(partial(self._has_told, speaker))
-        for hearer in CONTRACTS:
-            await eventually(partial(self._has_heeded, hearer))
+
+        async def quiet() -> bool:
+            found = [unsettled(await self.operate(service).GetStatus(op.GetStatusRequest())) for service in CONTRACTS]
+            return not any(found)
+
+        await eventually(lastingly(quiet), 40)
 
     async def close(self) -> None:
         """Let go of the channels."""
@@ -66,13 +67,6 @@ class Town:
         if service not in self._channels:
             self._channels[service] = aio.insecure_channel(self.world.replicas[service].address)
         return self._channels[service]
-
-    async def _has_told(self, service: str) -> bool:
-        return bool((await self.operate(service).GetStatus(op.GetStatusRequest())).untold == 0)
-
-    async def _has_heeded(self, service: str) -> bool:
-        inboxes = (await self.operate(service).GetStatus(op.GetStatusRequest())).inboxes
-        return [(inbox.waiting, inbox.in_hand) for inbox in inboxes] == [(0, 0)]  # one that is left out may be busy
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from libs.api.hatchery.operations.v1 import operations_pb2 as op
 from libs.api.hatchery.operations.v1 import operations_pb2_grpc
 from libs.cli.servers import Mongo
-from tests.conftest import eventually, lastingly
+from tests.conftest import eventually, lastingly, unsettled
 from tests.running import Api, World
 
 Headers = Mapping[str, str | None]
@@ -82,8 +82,7 @@ async def settled(service: Api) -> None:
     """Wait until a service has dealt with every fact that was told."""
 
     async def idle() -> bool:
-        inboxes = (await service.GetStatus(op.GetStatusRequest())).inboxes
-        return [(inbox.waiting, inbox.in_hand) for inbox in inboxes] == [(0, 0)]
+        return not unsettled(await service.GetStatus(op.GetStatusRequest()))
 
     await eventually(lastingly(idle))
 
