@@ -1,7 +1,9 @@
-"""What all tests share: one real MongoDB for a run, a world of services for a file, ways to read a refusal."""
+"""What all tests share: one real MongoDB for a run, a world of services for a file, ways to wait and to read."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from libs.api.hatchery.operations.v1 import operations_pb2 as op
 from libs.api.hatchery.spaces.v1 import spaces_pb2_grpc
 from libs.api.hatchery.startups.v1 import startups_pb2_grpc
 from libs.cli.servers import Mongo, start_mongo
+from libs.common.clock import Clock
 from tests.running import Api, World
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -126,6 +129,34 @@ def unsettled(status: op.Status) -> list[str]:
         for inbox in status.inboxes
         if inbox.waiting or inbox.in_hand
     ]
+
+
+@asynccontextmanager
+async def under_way(coroutine: Any) -> AsyncIterator["asyncio.Task[None]"]:
+    """A coroutine that runs as long as the block does."""
+    task: asyncio.Task[None] = asyncio.ensure_future(coroutine)
+    try:
+        yield task
+    finally:
+        while not task.done():
+            task.cancel()  # again, for a client that has its answer at this very moment loses a cancellation
+            await asyncio.wait([task], timeout=0.5)
+        if not task.cancelled():
+            task.result()
+
+
+class Given(Clock):
+    """A clock that stands where it was put."""
+
+    def __init__(self, instant: datetime = datetime(2026, 3, 1, 8, tzinfo=UTC)) -> None:
+        self.instant = instant
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def pass_by(self, **time: float) -> None:
+        """Let so much time go by, in the words of timedelta."""
+        self.instant += timedelta(**time)
 
 
 @pytest.fixture(scope="session")

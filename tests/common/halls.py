@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from libs.common.settings import Settings
 from libs.common.store import Store, maybe
 from libs.common.values import Change, Entity
 from services.spaces.domain import Kind, SpaceCreated, SpaceUpdated
+from tests.conftest import under_way
 
 _numbers = itertools.count(1)
 SETTINGS = Settings(mongo_uri=SecretStr("mongodb://unused/"), nats_url="nats://unused", jwks="unused", card_wait=0.3)
@@ -73,20 +74,6 @@ class Halls(Store):
     """The documents of the tests' domain."""
 
     collections = (HALLS, GUESTS)
-
-
-class Given(Clock):
-    """A clock that stands where it was put."""
-
-    def __init__(self, instant: datetime = datetime(2026, 3, 1, 8, tzinfo=UTC)) -> None:
-        self.instant = instant
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def pass_by(self, **time: float) -> None:
-        """Let so much time go by, in the words of timedelta."""
-        self.instant += timedelta(**time)
 
 
 def asked(
@@ -142,20 +129,6 @@ async def running(documents: Documents, *, clock: Clock | None = None, **setting
     await store.prepare()
     async with under_way(store.loop.run()):
         yield store
-
-
-@asynccontextmanager
-async def under_way(coroutine: Any) -> AsyncIterator["asyncio.Task[None]"]:
-    """A coroutine that runs as long as the block does."""
-    task: asyncio.Task[None] = asyncio.ensure_future(coroutine)
-    try:
-        yield task
-    finally:
-        while not task.done():
-            task.cancel()  # again, for a client that has its answer at this very moment loses a cancellation
-            await asyncio.wait([task], timeout=0.5)
-        if not task.cancelled():
-            task.result()
 
 
 async def opened(store: Halls, name: str, **fields: Any) -> Hall:

@@ -23,8 +23,8 @@ from tests.common.halls import (
     open_hall,
     opened,
     running,
-    under_way,
 )
+from tests.conftest import under_way
 
 
 async def committed(documents: Documents, what: str = "Committed") -> int:

@@ -12,20 +12,8 @@ from libs.common.errors import Refusal
 from libs.common.failing import status
 from libs.common.values import Change, Fact
 from services.spaces.domain import SpaceUpdated
-from tests.common.halls import (
-    Hall,
-    Halls,
-    Homeless,
-    asked,
-    entries,
-    hall,
-    kept,
-    more_desks,
-    new_name,
-    opened,
-    running,
-    under_way,
-)
+from tests.common.halls import Hall, Halls, Homeless, asked, entries, hall, kept, more_desks, new_name, opened, running
+from tests.conftest import under_way
 
 
 class SpaceVanished(Fact):

@@ -19,9 +19,9 @@ from libs.common.documents import Documents
 from libs.common.errors import Precondition, Unavailable
 from libs.common.inbox import PARKED, Heed, Inbox, Told
 from tests.common.ears import Ears, at_rest, parked, reachable
-from tests.common.halls import Guest, Halls, entries, new_name, under_way
+from tests.common.halls import Guest, Halls, entries, new_name
 from tests.common.streams import connect
-from tests.conftest import eventually
+from tests.conftest import eventually, under_way
 
 Method = Callable[[Told, Asked], Awaitable[object]]
 

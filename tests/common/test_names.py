@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from libs.common.clock import Clock, Names
-from tests.common.halls import Given
+from tests.conftest import Given
 
 INSTANTS = some.datetimes(datetime(1970, 1, 2), datetime(2400, 1, 1), timezones=some.just(UTC))  # noqa: DTZ001 - aware by `timezones`
 

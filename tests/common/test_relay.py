@@ -18,9 +18,9 @@ from libs.common.documents import Documents
 from libs.common.relay import POSITIONS, Relay, untold
 from libs.common.values import Change
 from services.spaces.domain import SpaceCreated, SpaceUpdated
-from tests.common.halls import Given, Halls, asked, entries, hall, more_desks, new_name, opened, running, under_way
+from tests.common.halls import Halls, asked, entries, hall, more_desks, new_name, opened, running
 from tests.common.streams import connect, count, told
-from tests.conftest import eventually
+from tests.conftest import Given, eventually, under_way
 
 LEASE = timedelta(seconds=1)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

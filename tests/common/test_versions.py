@@ -16,9 +16,9 @@ from libs.cli.servers import Nats
 from libs.common.documents import Documents
 from libs.common.inbox import Heed, Inbox, Told
 from tests.common.ears import Ears, at_rest, parked, reachable
-from tests.common.halls import Halls, new_name, under_way
+from tests.common.halls import Halls, new_name
 from tests.common.streams import connect
-from tests.conftest import eventually
+from tests.conftest import eventually, under_way
 
 CREATED, UPDATED = spaces.SpaceCreated, spaces.SpaceUpdated
 

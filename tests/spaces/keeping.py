@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -16,6 +16,7 @@ from libs.common.documents import Documents, Driver
 from libs.common.settings import Settings
 from libs.common.store import Store
 from libs.common.values import Entity
+from tests.conftest import under_way
 
 DRIVER = cast("Driver", os.environ.get("HATCHERY_MONGO_DRIVER", "motor"))
 SETTINGS = Settings(mongo_uri=SecretStr("mongodb://given"), nats_url="nats://given", jwks="given")
@@ -36,12 +37,9 @@ async def database(mongo: Mongo) -> AsyncIterator[Documents]:
 async def running(store: S) -> AsyncIterator[S]:
     """The store, prepared, and its loop under way."""
     await store.prepare()
-    task = asyncio.create_task(store.loop.run())
-    yield store
-    await store.loop.close()
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    async with under_way(store.loop.run()):
+        yield store
+        await store.loop.close()
 
 
 def asked(*scopes: str, request_id: str = "") -> Asked:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -22,23 +21,12 @@ from services.spaces.domain import (
 )
 from services.spaces.service import Spaces
 from services.spaces.store import SpacesStore
-from tests.conftest import eventually
+from tests.conftest import Given, eventually, under_way
 from tests.spaces.examples import CITY, TODAY, day, occupant, space
 from tests.spaces.keeping import SETTINGS, asked, keep, running
 
 SIGNED, ACTIVE, ENDED = TenancyState.SIGNED, TenancyState.ACTIVE, TenancyState.ENDED
 NOON = datetime(TODAY.year, TODAY.month, TODAY.day, 4, tzinfo=UTC)  # in Jilin
-
-
-class Given(Clock):
-    """A clock that stands where it was put."""
-
-    def __init__(self, instant: datetime) -> None:
-        self.instant = instant
-
-    def now(self) -> datetime:
-        """The instant it was put at."""
-        return self.instant
 
 
 class Replica:
@@ -215,13 +203,10 @@ async def test_a_running_sweeper_needs_no_word(replicas: tuple[Replica, Replica]
     """A sweeper under way finds what has become due without being asked."""
     one, _ = replicas
     tenancy = await register(one, 1, day(1))
-    task = asyncio.create_task(one.sweeper.run())
-    clock.instant = midnight(day(1))
 
     async def moved_in() -> bool:
         return await state(one, tenancy) is ACTIVE
 
-    await eventually(moved_in)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    async with under_way(one.sweeper.run()):
+        clock.instant = midnight(day(1))
+        await eventually(moved_in)
