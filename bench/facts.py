@@ -72,11 +72,26 @@ def measure_facts(ring: Ring, loader: Loader, rounds: int, seconds: float, say: 
 
 def _at_rest(when: str, replicas: dict[str, Replica], say: Say) -> Iterator[Cell]:
     """The resident memory of both services, once they have come to rest."""
-    time.sleep(2)
+    _come_to_rest([replica.child.pid for replica in replicas.values()])
     for name, replica in replicas.items():
         size = memory(replica.child.pid) / MEGABYTE
         say(f"{when} · {name}: {size:.0f} MB")
         yield Cell(when if name == "spaces" else f"{when}-{name}", HATCHERY, 0, size, "MB")
+
+
+def _come_to_rest(pids: list[int]) -> None:
+    """Wait until the processes together use less than a tenth of a core; TimeoutError after half a minute."""
+    until = time.monotonic() + 30
+    while _share(pids) >= 0.1:
+        if time.monotonic() > until:
+            raise TimeoutError("the services do not come to rest")
+
+
+def _share(pids: list[int], seconds: float = 0.5) -> float:
+    """How much of a core the processes use, looked at for so long."""
+    before = sum(map(cpu, pids))
+    time.sleep(seconds)
+    return (sum(map(cpu, pids)) - before) / seconds
 
 
 def memory(pid: int) -> int:
