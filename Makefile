@@ -3,7 +3,8 @@
 #   make up       run everything on this machine; UP="…" hands options to `hatchery up`
 #   make test     every check and every test; TOX="-e unit" runs one environment, TOX="list" names them
 #   make bench    the measurements; BENCH="…" hands options to them
-#   make stubs    generate libs/api anew from protos/
+#   make stubs    generate libs/api from protos/
+#   make docs     generate docs/errors.md and docs/permissions.md from protos/ and the grants
 #   make lock     resolve requirements/*.in anew; what still fits stays as it is
 #   make clean    remove what checks and tests made; never .hatchery/, which holds data
 
@@ -12,7 +13,7 @@ RUNTIME := .venv/.runtime
 DEV := .venv-dev/.dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up test bench stubs lock clean python
+.PHONY: help up test bench stubs docs lock clean python
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +34,9 @@ bench: $(DEV)
 
 stubs: $(DEV)
 	.venv-dev/bin/python protos/generate.py
+
+docs: $(DEV)
+	PYTHONPATH=. .venv-dev/bin/python docs/generate.py
 
 LOCK := .venv-dev/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(LOCKFLAGS)

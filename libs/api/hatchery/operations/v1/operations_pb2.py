@@ -22,41 +22,91 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.api import client_pb2 as google_dot_api_dot_client__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from libs.api.hatchery.common.v1 import access_pb2 as hatchery_dot_common_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'hatchery/operations/v1/operations.proto\x12\x16hatchery.operations.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhatchery/common/v1/access.proto\"\xfe\x01\n\x06Status\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08relaying\x18\x04 \x01(\x08\x12\x0e\n\x06untold\x18\x05 \x01(\x03\x12\x35\n\x07inboxes\x18\x06 \x03(\x0b\x32$.hatchery.operations.v1.Status.Inbox\x12\x0e\n\x06parked\x18\x07 \x01(\x03\x1a\x39\n\x05Inbox\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0f\n\x07waiting\x18\x02 \x01(\x03\x12\x0f\n\x07in_hand\x18\x03 \x01(\x03\"\xa6\x01\n\nParkedFact\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x10\n\x08sequence\x18\x04 \x01(\x03\x12\x0c\n\x04\x62ody\x18\x05 \x01(\t\x12\r\n\x05\x65rror\x18\x06 \x01(\t\x12\r\n\x05tries\x18\x07 \x01(\x05\x12-\n\tpark_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x12\n\x10GetStatusRequest\"?\n\x16ListParkedFactsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"l\n\x17ListParkedFactsResponse\x12\x38\n\x0cparked_facts\x18\x01 \x03(\x0b\x32\".hatchery.operations.v1.ParkedFact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"$\n\x14GetParkedFactRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\'\n\x17ReplayParkedFactRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2\x81\x04\n\x11OperationsService\x12j\n\tGetStatus\x12(.hatchery.operations.v1.GetStatusRequest\x1a\x1e.hatchery.operations.v1.Status\"\x13\x8a\xe7\x18\x0foperations.read\x12\x87\x01\n\x0fListParkedFacts\x12..hatchery.operations.v1.ListParkedFactsRequest\x1a/.hatchery.operations.v1.ListParkedFactsResponse\"\x13\x8a\xe7\x18\x0foperations.read\x12v\n\rGetParkedFact\x12,.hatchery.operations.v1.GetParkedFactRequest\x1a\".hatchery.operations.v1.ParkedFact\"\x13\x8a\xe7\x18\x0foperations.read\x12~\n\x10ReplayParkedFact\x12/.hatchery.operations.v1.ReplayParkedFactRequest\x1a\".hatchery.operations.v1.ParkedFact\"\x15\x8a\xe7\x18\x11operations.replayb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'hatchery/operations/v1/operations.proto\x12\x16hatchery.operations.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/api/client.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fhatchery/common/v1/access.proto\"\xc5\x02\n\x06Status\x12\x15\n\x07service\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x34\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1a\n\x0crelay_active\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x19\n\x0bunpublished\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12;\n\x07inboxes\x18\x06 \x03(\x0b\x32$.hatchery.operations.v1.Status.InboxB\x04\xe2\x41\x01\x03\x12\x14\n\x06parked\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x03\x1aM\n\x05Inbox\x12\x14\n\x06source\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07pending\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x17\n\tin_flight\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\"\xa1\x02\n\nParkedFact\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04type\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x15\n\x07subject\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08sequence\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x12\n\x04\x62ody\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65rror\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05tries\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x33\n\tpark_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:I\xea\x41\x46\n\x17hatchery.dev/ParkedFact\x12\x12parkedFacts/{fact}*\x0bparkedFacts2\nparkedFact\"\x12\n\x10GetStatusRequest\"K\n\x16ListParkedFactsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"l\n\x17ListParkedFactsResponse\x12\x38\n\x0cparked_facts\x18\x01 \x03(\x0b\x32\".hatchery.operations.v1.ParkedFact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"F\n\x14GetParkedFactRequest\x12.\n\x04name\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17hatchery.dev/ParkedFact\"I\n\x17ReplayParkedFactRequest\x12.\n\x04name\x18\x01 \x01(\tB \xe2\x41\x01\x02\xfa\x41\x19\n\x17hatchery.dev/ParkedFact2\xb7\x05\n\x11OperationsService\x12\x8a\x01\n\tGetStatus\x12(.hatchery.operations.v1.GetStatusRequest\x1a\x1e.hatchery.operations.v1.Status\"3\xda\x41\x00\x8a\xe7\x18\x0foperations.read\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/operations/status\x12\xac\x01\n\x0fListParkedFacts\x12..hatchery.operations.v1.ListParkedFactsRequest\x1a/.hatchery.operations.v1.ListParkedFactsResponse\"8\xda\x41\x00\x8a\xe7\x18\x0foperations.read\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/operations/parkedFacts\x12\xa8\x01\n\rGetParkedFact\x12,.hatchery.operations.v1.GetParkedFactRequest\x1a\".hatchery.operations.v1.ParkedFact\"E\xda\x41\x04name\x8a\xe7\x18\x0foperations.read\x82\xd3\xe4\x93\x02%\x12#/v1/operations/{name=parkedFacts/*}\x12\xba\x01\n\x10ReplayParkedFact\x12/.hatchery.operations.v1.ReplayParkedFactRequest\x1a\".hatchery.operations.v1.ParkedFact\"Q\xda\x41\x04name\x8a\xe7\x18\x11operations.replay\x82\xd3\xe4\x93\x02/\"*/v1/operations/{name=parkedFacts/*}:replay:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hatchery.operations.v1.operations_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_STATUS_INBOX'].fields_by_name['source']._loaded_options = None
+  _globals['_STATUS_INBOX'].fields_by_name['source']._serialized_options = b'\342A\001\003'
+  _globals['_STATUS_INBOX'].fields_by_name['pending']._loaded_options = None
+  _globals['_STATUS_INBOX'].fields_by_name['pending']._serialized_options = b'\342A\001\003'
+  _globals['_STATUS_INBOX'].fields_by_name['in_flight']._loaded_options = None
+  _globals['_STATUS_INBOX'].fields_by_name['in_flight']._serialized_options = b'\342A\001\003'
+  _globals['_STATUS'].fields_by_name['service']._loaded_options = None
+  _globals['_STATUS'].fields_by_name['service']._serialized_options = b'\342A\001\003'
+  _globals['_STATUS'].fields_by_name['version']._loaded_options = None
+  _globals['_STATUS'].fields_by_name['version']._serialized_options = b'\342A\001\003'
+  _globals['_STATUS'].fields_by_name['start_time']._loaded_options = None
+  _globals['_STATUS'].fields_by_name['start_time']._serialized_options = b'\342A\001\003'
+  _globals['_STATUS'].fields_by_name['relay_active']._loaded_options = None
+  _globals['_STATUS'].fields_by_name['relay_active']._serialized_options = b'\342A\001\003'
+  _globals['_STATUS'].fields_by_name['unpublished']._loaded_options = None
+  _globals['_STATUS'].fields_by_name['unpublished']._serialized_options = b'\342A\001\003'
+  _globals['_STATUS'].fields_by_name['inboxes']._loaded_options = None
+  _globals['_STATUS'].fields_by_name['inboxes']._serialized_options = b'\342A\001\003'
+  _globals['_STATUS'].fields_by_name['parked']._loaded_options = None
+  _globals['_STATUS'].fields_by_name['parked']._serialized_options = b'\342A\001\003'
+  _globals['_PARKEDFACT'].fields_by_name['name']._loaded_options = None
+  _globals['_PARKEDFACT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_PARKEDFACT'].fields_by_name['type']._loaded_options = None
+  _globals['_PARKEDFACT'].fields_by_name['type']._serialized_options = b'\342A\001\003'
+  _globals['_PARKEDFACT'].fields_by_name['subject']._loaded_options = None
+  _globals['_PARKEDFACT'].fields_by_name['subject']._serialized_options = b'\342A\001\003'
+  _globals['_PARKEDFACT'].fields_by_name['sequence']._loaded_options = None
+  _globals['_PARKEDFACT'].fields_by_name['sequence']._serialized_options = b'\342A\001\003'
+  _globals['_PARKEDFACT'].fields_by_name['body']._loaded_options = None
+  _globals['_PARKEDFACT'].fields_by_name['body']._serialized_options = b'\342A\001\003'
+  _globals['_PARKEDFACT'].fields_by_name['error']._loaded_options = None
+  _globals['_PARKEDFACT'].fields_by_name['error']._serialized_options = b'\342A\001\003'
+  _globals['_PARKEDFACT'].fields_by_name['tries']._loaded_options = None
+  _globals['_PARKEDFACT'].fields_by_name['tries']._serialized_options = b'\342A\001\003'
+  _globals['_PARKEDFACT'].fields_by_name['park_time']._loaded_options = None
+  _globals['_PARKEDFACT'].fields_by_name['park_time']._serialized_options = b'\342A\001\003'
+  _globals['_PARKEDFACT']._loaded_options = None
+  _globals['_PARKEDFACT']._serialized_options = b'\352AF\n\027hatchery.dev/ParkedFact\022\022parkedFacts/{fact}*\013parkedFacts2\nparkedFact'
+  _globals['_LISTPARKEDFACTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTPARKEDFACTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTPARKEDFACTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTPARKEDFACTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_GETPARKEDFACTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETPARKEDFACTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\031\n\027hatchery.dev/ParkedFact'
+  _globals['_REPLAYPARKEDFACTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_REPLAYPARKEDFACTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\031\n\027hatchery.dev/ParkedFact'
   _globals['_OPERATIONSSERVICE'].methods_by_name['GetStatus']._loaded_options = None
-  _globals['_OPERATIONSSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\212\347\030\017operations.read'
+  _globals['_OPERATIONSSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\332A\000\212\347\030\017operations.read\202\323\344\223\002\027\022\025/v1/operations/status'
   _globals['_OPERATIONSSERVICE'].methods_by_name['ListParkedFacts']._loaded_options = None
-  _globals['_OPERATIONSSERVICE'].methods_by_name['ListParkedFacts']._serialized_options = b'\212\347\030\017operations.read'
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ListParkedFacts']._serialized_options = b'\332A\000\212\347\030\017operations.read\202\323\344\223\002\034\022\032/v1/operations/parkedFacts'
   _globals['_OPERATIONSSERVICE'].methods_by_name['GetParkedFact']._loaded_options = None
-  _globals['_OPERATIONSSERVICE'].methods_by_name['GetParkedFact']._serialized_options = b'\212\347\030\017operations.read'
+  _globals['_OPERATIONSSERVICE'].methods_by_name['GetParkedFact']._serialized_options = b'\332A\004name\212\347\030\017operations.read\202\323\344\223\002%\022#/v1/operations/{name=parkedFacts/*}'
   _globals['_OPERATIONSSERVICE'].methods_by_name['ReplayParkedFact']._loaded_options = None
-  _globals['_OPERATIONSSERVICE'].methods_by_name['ReplayParkedFact']._serialized_options = b'\212\347\030\021operations.replay'
-  _globals['_STATUS']._serialized_start=134
-  _globals['_STATUS']._serialized_end=388
-  _globals['_STATUS_INBOX']._serialized_start=331
-  _globals['_STATUS_INBOX']._serialized_end=388
-  _globals['_PARKEDFACT']._serialized_start=391
-  _globals['_PARKEDFACT']._serialized_end=557
-  _globals['_GETSTATUSREQUEST']._serialized_start=559
-  _globals['_GETSTATUSREQUEST']._serialized_end=577
-  _globals['_LISTPARKEDFACTSREQUEST']._serialized_start=579
-  _globals['_LISTPARKEDFACTSREQUEST']._serialized_end=642
-  _globals['_LISTPARKEDFACTSRESPONSE']._serialized_start=644
-  _globals['_LISTPARKEDFACTSRESPONSE']._serialized_end=752
-  _globals['_GETPARKEDFACTREQUEST']._serialized_start=754
-  _globals['_GETPARKEDFACTREQUEST']._serialized_end=790
-  _globals['_REPLAYPARKEDFACTREQUEST']._serialized_start=792
-  _globals['_REPLAYPARKEDFACTREQUEST']._serialized_end=831
-  _globals['_OPERATIONSSERVICE']._serialized_start=834
-  _globals['_OPERATIONSSERVICE']._serialized_end=1347
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ReplayParkedFact']._serialized_options = b'\332A\004name\212\347\030\021operations.replay\202\323\344\223\002/\"*/v1/operations/{name=parkedFacts/*}:replay:\001*'
+  _globals['_STATUS']._serialized_start=249
+  _globals['_STATUS']._serialized_end=574
+  _globals['_STATUS_INBOX']._serialized_start=497
+  _globals['_STATUS_INBOX']._serialized_end=574
+  _globals['_PARKEDFACT']._serialized_start=577
+  _globals['_PARKEDFACT']._serialized_end=866
+  _globals['_GETSTATUSREQUEST']._serialized_start=868
+  _globals['_GETSTATUSREQUEST']._serialized_end=886
+  _globals['_LISTPARKEDFACTSREQUEST']._serialized_start=888
+  _globals['_LISTPARKEDFACTSREQUEST']._serialized_end=963
+  _globals['_LISTPARKEDFACTSRESPONSE']._serialized_start=965
+  _globals['_LISTPARKEDFACTSRESPONSE']._serialized_end=1073
+  _globals['_GETPARKEDFACTREQUEST']._serialized_start=1075
+  _globals['_GETPARKEDFACTREQUEST']._serialized_end=1145
+  _globals['_REPLAYPARKEDFACTREQUEST']._serialized_start=1147
+  _globals['_REPLAYPARKEDFACTREQUEST']._serialized_end=1220
+  _globals['_OPERATIONSSERVICE']._serialized_start=1223
+  _globals['_OPERATIONSSERVICE']._serialized_end=1918
 # @@protoc_insertion_point(module_scope)

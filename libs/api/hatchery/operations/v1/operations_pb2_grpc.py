@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OperationsServiceStub:
-    """Every service of the house answers these, for itself.
+    """Reports and repairs the state of one service. Every service serves these methods for itself.
     """
 
     def __init__(self, channel):
@@ -58,33 +58,33 @@ class OperationsServiceStub:
 
 
 class OperationsServiceServicer:
-    """Every service of the house answers these, for itself.
+    """Reports and repairs the state of one service. Every service serves these methods for itself.
     """
 
     def GetStatus(self, request, context):
-        """How the service is: version, lag of its relay and of its inboxes, parked facts.
+        """Returns the state of the service: its version, the lag of its relay and inboxes, and the number of parked facts.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListParkedFacts(self, request, context):
-        """The facts that could not be handled, oldest first.
+        """Lists the facts that could not be processed, oldest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetParkedFact(self, request, context):
-        """One parked fact, with what it says and why it was parked.
+        """Returns a parked fact, with its content and the reason why it was parked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplayParkedFact(self, request, context):
-        """Handle a parked fact again; on success it is parked no longer. While its
-        cause stands it stays parked, and the call says why (STILL_PARKED).
+        """Processes a parked fact again. On success the fact is no longer parked. If it fails again, the fact stays parked
+        and the call is refused with STILL_PARKED and the cause.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,7 +122,7 @@ def add_OperationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OperationsService:
-    """Every service of the house answers these, for itself.
+    """Reports and repairs the state of one service. Every service serves these methods for itself.
     """
 
     @staticmethod

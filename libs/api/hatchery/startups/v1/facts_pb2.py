@@ -22,19 +22,34 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from libs.api.hatchery.common.v1 import date_pb2 as hatchery_dot_common_dot_v1_dot_date__pb2
-from libs.api.hatchery.startups.v1 import startups_pb2 as hatchery_dot_startups_dot_v1_dot_startups__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
+from google.type import date_pb2 as google_dot_type_dot_date__pb2
+from libs.api.hatchery.startups.v1 import startup_pb2 as hatchery_dot_startups_dot_v1_dot_startup__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hatchery/startups/v1/facts.proto\x12\x14hatchery.startups.v1\x1a\x1dhatchery/common/v1/date.proto\x1a#hatchery/startups/v1/startups.proto\"\xf4\x01\n\x11StartupRegistered\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x32\n\x05stage\x18\x03 \x01(\x0e\x32#.hatchery.startups.v1.Startup.Stage\x12\x13\n\x0b\x63redit_code\x18\x04 \x01(\t\x12\x10\n\x08\x64istrict\x18\x05 \x01(\t\x12\x18\n\x10technology_field\x18\x06 \x01(\t\x12\x16\n\x0eindustry_chain\x18\x07 \x01(\t\x12.\n\x0c\x66ounded_date\x18\x08 \x01(\x0b\x32\x18.hatchery.common.v1.Date\"\xf1\x01\n\x0eStartupUpdated\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x32\n\x05stage\x18\x03 \x01(\x0e\x32#.hatchery.startups.v1.Startup.Stage\x12\x13\n\x0b\x63redit_code\x18\x04 \x01(\t\x12\x10\n\x08\x64istrict\x18\x05 \x01(\t\x12\x18\n\x10technology_field\x18\x06 \x01(\t\x12\x16\n\x0eindustry_chain\x18\x07 \x01(\t\x12.\n\x0c\x66ounded_date\x18\x08 \x01(\x0b\x32\x18.hatchery.common.v1.Dateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hatchery/startups/v1/facts.proto\x12\x14hatchery.startups.v1\x1a\x19google/api/resource.proto\x1a\x16google/type/date.proto\x1a\"hatchery/startups/v1/startup.proto\"\xee\x02\n\x11StartupRegistered\x12\'\n\x04name\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x32\n\x05stage\x18\x03 \x01(\x0e\x32#.hatchery.startups.v1.Startup.Stage\x12\x13\n\x0b\x63redit_code\x18\x04 \x01(\t\x12H\n\x11\x63redit_code_check\x18\x05 \x01(\x0e\x32-.hatchery.startups.v1.Startup.CreditCodeCheck\x12,\n\x08\x64istrict\x18\x06 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12\x18\n\x10technology_field\x18\x07 \x01(\t\x12\x16\n\x0eindustry_chain\x18\x08 \x01(\t\x12\'\n\x0c\x66ounded_date\x18\t \x01(\x0b\x32\x11.google.type.Date\"\xeb\x02\n\x0eStartupUpdated\x12\'\n\x04name\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x32\n\x05stage\x18\x03 \x01(\x0e\x32#.hatchery.startups.v1.Startup.Stage\x12\x13\n\x0b\x63redit_code\x18\x04 \x01(\t\x12H\n\x11\x63redit_code_check\x18\x05 \x01(\x0e\x32-.hatchery.startups.v1.Startup.CreditCodeCheck\x12,\n\x08\x64istrict\x18\x06 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12\x18\n\x10technology_field\x18\x07 \x01(\t\x12\x16\n\x0eindustry_chain\x18\x08 \x01(\t\x12\'\n\x0c\x66ounded_date\x18\t \x01(\x0b\x32\x11.google.type.Date\"\xe4\x03\n\x1aStartupCreditCodeCorrected\x12\'\n\x04name\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x32\n\x05stage\x18\x03 \x01(\x0e\x32#.hatchery.startups.v1.Startup.Stage\x12\x13\n\x0b\x63redit_code\x18\x04 \x01(\t\x12H\n\x11\x63redit_code_check\x18\x05 \x01(\x0e\x32-.hatchery.startups.v1.Startup.CreditCodeCheck\x12,\n\x08\x64istrict\x18\x06 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12\x18\n\x10technology_field\x18\x07 \x01(\t\x12\x16\n\x0eindustry_chain\x18\x08 \x01(\t\x12\'\n\x0c\x66ounded_date\x18\t \x01(\x0b\x32\x11.google.type.Date\x12\x1c\n\x14previous_credit_code\x18\n \x01(\t\x12M\n\x11\x63orrection_reason\x18\x0b \x01(\x0e\x32\x32.hatchery.startups.v1.Startup.CreditCodeCorrectionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hatchery.startups.v1.facts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STARTUPREGISTERED']._serialized_start=127
-  _globals['_STARTUPREGISTERED']._serialized_end=371
-  _globals['_STARTUPUPDATED']._serialized_start=374
-  _globals['_STARTUPUPDATED']._serialized_end=615
+  _globals['_STARTUPREGISTERED'].fields_by_name['name']._loaded_options = None
+  _globals['_STARTUPREGISTERED'].fields_by_name['name']._serialized_options = b'\372A\026\n\024hatchery.dev/Startup'
+  _globals['_STARTUPREGISTERED'].fields_by_name['district']._loaded_options = None
+  _globals['_STARTUPREGISTERED'].fields_by_name['district']._serialized_options = b'\372A\027\n\025hatchery.dev/District'
+  _globals['_STARTUPUPDATED'].fields_by_name['name']._loaded_options = None
+  _globals['_STARTUPUPDATED'].fields_by_name['name']._serialized_options = b'\372A\026\n\024hatchery.dev/Startup'
+  _globals['_STARTUPUPDATED'].fields_by_name['district']._loaded_options = None
+  _globals['_STARTUPUPDATED'].fields_by_name['district']._serialized_options = b'\372A\027\n\025hatchery.dev/District'
+  _globals['_STARTUPCREDITCODECORRECTED'].fields_by_name['name']._loaded_options = None
+  _globals['_STARTUPCREDITCODECORRECTED'].fields_by_name['name']._serialized_options = b'\372A\026\n\024hatchery.dev/Startup'
+  _globals['_STARTUPCREDITCODECORRECTED'].fields_by_name['district']._loaded_options = None
+  _globals['_STARTUPCREDITCODECORRECTED'].fields_by_name['district']._serialized_options = b'\372A\027\n\025hatchery.dev/District'
+  _globals['_STARTUPREGISTERED']._serialized_start=146
+  _globals['_STARTUPREGISTERED']._serialized_end=512
+  _globals['_STARTUPUPDATED']._serialized_start=515
+  _globals['_STARTUPUPDATED']._serialized_end=878
+  _globals['_STARTUPCREDITCODECORRECTED']._serialized_start=881
+  _globals['_STARTUPCREDITCODECORRECTED']._serialized_end=1365
 # @@protoc_insertion_point(module_scope)
