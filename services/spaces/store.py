@@ -1,15 +1,18 @@
-"""Where spaces, tenancies and the occupants' cards are kept, and what is asked of them beyond their names."""
+"""Collections, indexes and queries of spaces."""
 
 from typing import Any
 
-from libs.common.asking import Asked
-from libs.common.collections import Collection, Index
-from libs.common.listing import Order, order_by
-from libs.common.store import Store
-from libs.common.values import Paged
-from services.spaces.domain import ListSpaces, ListTenancies, Occupant, Space, Tenancy
+from libs.common.domain.entity import Page
+from libs.common.rpc.context import CallContext
+from libs.common.store.listing import Order, parse_order_by
+from libs.common.store.schema import EntitySchema, Index, sort_path
+from libs.common.store.store import Store
+from services.spaces.domain.occupant import Occupant
+from services.spaces.domain.space import ListSpaces, Space
+from services.spaces.domain.tenancy import ListTenancies, Tenancy
 
-SPACES = Collection(
+BY_DISPLAY_NAME = sort_path("display_name")
+SPACES = EntitySchema(
     Space,
     "spaces",
     missing="SPACE_NOT_FOUND",
@@ -17,11 +20,12 @@ SPACES = Collection(
         Index(("district", "_id")),
         Index(("zone", "_id")),
         Index(("kind", "_id")),
-        Index(("display_name", "_id"), locale="zh"),
+        Index((BY_DISPLAY_NAME, "_id")),
     ),
+    sorted_by=("display_name",),
 )
-OCCUPANTS = Collection(Occupant, "occupants", missing="STARTUP_NOT_FOUND", card=True)
-TENANCIES = Collection(
+OCCUPANTS = EntitySchema(Occupant, "occupants", missing="STARTUP_NOT_FOUND", projection=True)
+TENANCIES = EntitySchema(
     Tenancy,
     "tenancies",
     missing="TENANCY_NOT_FOUND",
@@ -34,24 +38,25 @@ TENANCIES = Collection(
         Index(("due_time",), where={"due_time": {"$type": "date"}}),
     ),
 )
-ORDERS = {"create_time": Order(), "display_name": Order("display_name", locale="zh")}
+ORDERS = {"create_time": Order(), "display_name": Order(BY_DISPLAY_NAME)}
 
 
 class SpacesStore(Store):
     """The documents of spaces."""
 
-    collections = (SPACES, OCCUPANTS, TENANCIES)
+    schemas = (SPACES, OCCUPANTS, TENANCIES)
 
-    async def spaces(self, ask: ListSpaces, asked: Asked) -> Paged[Space]:
-        """A page of spaces, by name or by what they are called."""
-        where: dict[str, Any] = {"kind": ask.kind}
-        if ask.district:
-            where["$or"] = [{"district": ask.district}, {"zone": ask.district}]
-        return await self.list(Space, where, ask, asked, order_by(ask.order_by, ORDERS))
+    async def list_spaces(self, query: ListSpaces, ctx: CallContext) -> Page[Space]:
+        """Return a page of spaces, by creation or by display name."""
+        where: dict[str, Any] = {"kind": query.kind}
+        if query.district:
+            where["$or"] = [{"district": query.district}, {"zone": query.district}]
+        return await self.list(Space, where, query, ctx, parse_order_by(query.order_by, ORDERS))
 
-    async def tenancies(self, ask: ListTenancies, asked: Asked) -> Paged[Tenancy]:
-        """A page of tenancies, by name: those of one space in the order in which they were registered."""
-        where: dict[str, Any] = {"startup": ask.startup, "state": {"$in": list(ask.states)} if ask.states else None}
-        if ask.parent != "spaces/-":
-            where["_id"] = {"$gt": f"{ask.parent}/tenancies/", "$lt": f"{ask.parent}/tenancies0"}
-        return await self.list(Tenancy, where, ask, asked)
+    async def list_tenancies(self, query: ListTenancies, ctx: CallContext) -> Page[Tenancy]:
+        """Return a page of tenancies by name; those of one space are in the order of registration."""
+        states = {"$in": list(query.states)} if query.states else None
+        where: dict[str, Any] = {"startup": query.startup, "state": states}
+        if query.parent != "spaces/-":
+            where["_id"] = {"$gt": f"{query.parent}/tenancies/", "$lt": f"{query.parent}/tenancies0"}
+        return await self.list(Tenancy, where, query, ctx)

@@ -1,47 +1,50 @@
-"""Where startups are kept, and what is asked of them beyond their names."""
+"""Collections, indexes and queries of startups."""
 
 from typing import Any
 
-from libs.common.asking import Asked
-from libs.common.collections import Collection, Index
-from libs.common.listing import Order, order_by
-from libs.common.store import Store
-from libs.common.values import Paged
-from services.startups.domain import ListStartups, ResidencyState, Stage, Startup
+from libs.common.domain.entity import Page
+from libs.common.rpc.context import CallContext
+from libs.common.store.listing import Order, parse_order_by
+from libs.common.store.schema import EntitySchema, Index, sort_path
+from libs.common.store.store import Store
+from services.startups.domain import residency
+from services.startups.domain.startup import ListStartups, Stage, Startup
 
-STARTUPS = Collection(
+BY_DISPLAY_NAME = sort_path("display_name")
+STARTUPS = EntitySchema(
     Startup,
     "startups",
     missing="STARTUP_NOT_FOUND",
     indexes=(
-        Index(("credit_code",), where={"credit_code": {"$type": "string"}}, taken="CREDIT_CODE_TAKEN"),
+        Index(("credit_code",), where={"credit_code": {"$type": "string"}}, unique_reason="CREDIT_CODE_TAKEN"),
         Index(("district", "_id")),
         Index(("technology_field", "_id")),
         Index(("residency.space", "_id")),
-        Index(("display_name", "_id"), locale="zh"),
+        Index((BY_DISPLAY_NAME, "_id")),
     ),
+    sorted_by=("display_name",),
 )
-ORDERS = {"create_time": Order(), "display_name": Order("display_name", locale="zh")}
+ORDERS = {"create_time": Order(), "display_name": Order(BY_DISPLAY_NAME)}
 _STAGES = {Stage.TEAM: None, Stage.FIRM: {"$type": "string"}}
 
 
 class StartupsStore(Store):
     """The documents of startups."""
 
-    collections = (STARTUPS,)
+    schemas = (STARTUPS,)
 
-    async def startups(self, ask: ListStartups, asked: Asked) -> Paged[Startup]:
-        """A page of startups, by name or by what they are called."""
+    async def list_startups(self, query: ListStartups, ctx: CallContext) -> Page[Startup]:
+        """Return a page of startups, by registration or by display name."""
         clauses: list[dict[str, Any]] = []
-        if ask.stage is not None:
-            clauses.append({"credit_code": _STAGES[ask.stage]})
-        if ask.space is not None:
-            clauses.append({"residency.space": ask.space, "residency.state": ResidencyState.CURRENT})
+        if query.stage is not None:
+            clauses.append({"credit_code": _STAGES[query.stage]})
+        if query.space is not None:
+            clauses.append({"residency.space": query.space, "residency.state": residency.State.CURRENT})
         where = {
-            "district": ask.district,
-            "technology_field": ask.technology_field,
-            # A partial index serves only a query that says its condition again.
-            "credit_code": {"$eq": ask.credit_code, "$type": "string"} if ask.credit_code else None,
+            "district": query.district,
+            "technology_field": query.technology_field,
+            # A partial index serves only a query that repeats its condition.
+            "credit_code": {"$eq": query.credit_code, "$type": "string"} if query.credit_code else None,
             **({"$and": clauses} if clauses else {}),
         }
-        return await self.list(Startup, where, ask, asked, order_by(ask.order_by, ORDERS))
+        return await self.list(Startup, where, query, ctx, parse_order_by(query.order_by, ORDERS))

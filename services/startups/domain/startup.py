@@ -1,4 +1,4 @@
-"""The startup: who it is before the law, and where it lives; entities, rules and facts."""
+"""The startup: its legal identity, and where it stays."""
 
 from datetime import date
 from enum import StrEnum
@@ -6,56 +6,51 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, StringConstraints
 
-from libs.common.errors import Invalid, Precondition
-from libs.common.profile import City
-from libs.common.values import (
-    Change,
-    Code,
-    Day,
-    DistrictName,
-    Entity,
-    Etag,
-    Fact,
-    Listing,
-    Mask,
-    SpaceName,
-    Spec,
-    StartupName,
-    Title,
-    Value,
-)
-from services.startups.domain.credit_code import CreditCode
+from libs.common.domain.dates import Day
+from libs.common.domain.entity import Change, Entity, Fact, PageQuery, Spec, UpdateMask, Value
+from libs.common.domain.errors import Invalid, Precondition
+from libs.common.domain.names import Code, DistrictName, Etag
+from libs.common.domain.profile import City
+from libs.common.domain.text import Title
+from services.startups.domain.credit_code import ConfirmedCreditCode, CreditCodeCheck, check_of
+from services.startups.domain.names import SpaceName, StartupName
+from services.startups.domain.residency import Residency, latest
 
 
 class Stage(StrEnum):
-    """What a startup is before the law."""
+    """The legal status of a startup."""
 
     TEAM = "TEAM"
     FIRM = "FIRM"
 
 
-class ResidencyState(StrEnum):
-    """Whether a startup lives in a space."""
+class CreditCodeCorrection(StrEnum):
+    """Why a credit code was corrected."""
 
-    CURRENT = "CURRENT"
-    ENDED = "ENDED"
+    MISTYPED = "MISTYPED"
+    WRONG_STARTUP = "WRONG_STARTUP"
+    REISSUED = "REISSUED"
 
 
 class StartupSpec(Spec):
-    """What may be said of a startup."""
+    """The client-settable part of a startup.
+
+    A credit code whose check digit does not fit is accepted here, because a confirmed one must survive
+    reading the startup and writing it back. `ensure_check_digit` refuses a new one.
+    """
 
     required = ("display_name", "district", "technology_field")
 
     display_name: Title = ""
-    credit_code: CreditCode = ""
+    credit_code: ConfirmedCreditCode = ""
     district: DistrictName = ""
     technology_field: Code = ""
     industry_chain: Code = ""
     founded_date: date | None = None
 
-    def must_fit(self, city: City, today: date) -> None:
-        """Refuse what the city's profile does not have, and a day of founding that is yet to come."""
-        self.must_be_complete("startup")
+    def ensure_valid(self, city: City, today: date) -> None:
+        """Refuse missing required fields, codes that the city's profile does not have, and a founding in the future."""
+        self.ensure_complete("startup")
         if not city.is_district(self.district):
             raise Invalid.field("startup.district", "MALFORMED", "not a district of the city")
         if self.technology_field not in city.technology_fields:
@@ -67,62 +62,68 @@ class StartupSpec(Spec):
 
 
 class RegisterStartup(Value):
-    """Asks to enter a startup into the register."""
+    """Register a team or a firm."""
 
     startup: StartupSpec = StartupSpec()
 
 
 class UpdateStartup(Value):
-    """Asks to change a startup."""
+    """Change a startup."""
 
     name: StartupName
     startup: StartupSpec = StartupSpec()
-    update_mask: Mask
+    update_mask: UpdateMask
+    etag: Etag = ""
+
+
+class ConfirmCreditCode(Value):
+    """Record a credit code as it reads on the business licence."""
+
+    name: StartupName
+    credit_code: Annotated[ConfirmedCreditCode, StringConstraints(min_length=1)]
+    etag: Etag = ""
+
+
+class CorrectCreditCode(Value):
+    """Replace or remove a wrong credit code."""
+
+    name: StartupName
+    credit_code: ConfirmedCreditCode = ""
+    correction_reason: CreditCodeCorrection
     etag: Etag = ""
 
 
 class GetStartup(Value):
-    """Asks for one startup."""
+    """Read one startup."""
 
     name: StartupName
 
 
 class BatchGetStartups(Value):
-    """Asks for several startups."""
+    """Read several startups."""
 
     names: Annotated[tuple[StartupName, ...], Field(max_length=200)]
 
 
-class ListStartups(Listing):
-    """Asks for a page of startups."""
+class ListStartups(PageQuery):
+    """Read a page of startups."""
 
     order_by: Annotated[str, StringConstraints(max_length=40)] = ""
     stage: Stage | None = None
     district: DistrictName = ""
     technology_field: Code = ""
-    credit_code: CreditCode = ""
+    credit_code: ConfirmedCreditCode = ""
     space: SpaceName | None = None
 
 
-class Residency(Value):
-    """A stay in a space, as the space tells it; `sequence` is the version of the tenancy last heard of."""
-
-    tenancy: str
-    sequence: int
-    space: str
-    space_display_name: str
-    start_date: Day
-    end_date: Day | None = None
-    state: ResidencyState
-
-
 class Startup(Entity):
-    """A team, or the firm that it has become; it keeps its name for life."""
+    """A team, or the firm that it has become. It keeps its resource name for life."""
 
-    reached_by: ClassVar[tuple[str, ...]] = ("name", "district")
+    scoped_by: ClassVar[tuple[str, ...]] = ("name", "district")
 
     display_name: str
-    credit_code: str | None
+    credit_code: str | None = None
+    credit_code_check: CreditCodeCheck | None = None
     district: str
     technology_field: str
     industry_chain: str
@@ -132,33 +133,33 @@ class Startup(Entity):
 
     @property
     def stage(self) -> Stage:
-        """A firm is who has a credit code."""
+        """A startup with a credit code is a firm."""
         return Stage.FIRM if self.credit_code else Stage.TEAM
 
-    def living(self, told: Residency) -> Self:
-        """The startup with the stay it was told of, unless it knows of something newer of this one.
+    def with_code(self, code: str) -> Self:
+        """Copy the startup with a credit code, or as a team without one."""
+        return self.with_(credit_code=code or None, credit_code_check=check_of(code) if code else None)
 
-        It lives where its latest stay is. Whatever the order in which it is told, the outcome is the same.
+    def with_residency(self, reported: Residency) -> Self:
+        """Copy the startup with a reported stay, unless a newer report of the same tenancy is known.
+
+        The result does not depend on the order of the reports. The residency is the latest stay that began.
         """
         known = {stay.tenancy: stay for stay in self.stays}
-        before = known.get(told.tenancy)
-        if before is not None and told.sequence <= before.sequence:
+        before = known.get(reported.tenancy)
+        if before is not None and reported.sequence <= before.sequence:
             return self
-        known[told.tenancy] = told
-        return self.with_(stays=tuple(known.values()), residency=max(known.values(), key=_lateness))
-
-
-def _lateness(stay: Residency) -> tuple[bool, date, str]:
-    """A stay whose two days are the same never began, and comes before any that did."""
-    return stay.end_date != stay.start_date, stay.start_date, stay.tenancy
+        known[reported.tenancy] = reported
+        return self.with_(stays=tuple(known.values()), residency=latest(known.values()))
 
 
 class StartupRegistered(Fact):
-    """A team or a firm entered the register."""
+    """A team or a firm was registered."""
 
     display_name: str
     stage: Stage
     credit_code: str | None
+    credit_code_check: CreditCodeCheck | None
     district: str
     technology_field: str
     industry_chain: str
@@ -166,35 +167,80 @@ class StartupRegistered(Fact):
 
 
 class StartupUpdated(StartupRegistered):
-    """A startup changed what it says of itself, or became a firm."""
+    """The description of a startup changed, or it became a firm."""
 
 
-def register_startup(ask: RegisterStartup, city: City, *, name: str, today: date) -> Change[Startup]:
-    """Enter a team or a firm into the register."""
-    spec = ask.startup
-    spec.must_fit(city, today)
-    startup = Startup(name=name, **{**dict(spec), "credit_code": spec.credit_code or None})
+class StartupCreditCodeCorrected(StartupRegistered):
+    """A wrong credit code was replaced or removed."""
+
+    previous_credit_code: str | None
+    correction_reason: CreditCodeCorrection
+
+
+def register(command: RegisterStartup, city: City, *, name: str, today: date) -> Change[Startup]:
+    """Register a team or a firm."""
+    spec = command.startup
+    spec.ensure_valid(city, today)
+    ensure_check_digit("startup.credit_code", spec.credit_code)
+    startup = Startup(name=name, **dict(spec) | {"credit_code": None}).with_code(spec.credit_code)
     return Change(startup, saves=(startup,), facts=(StartupRegistered.of(startup),))
 
 
-def update_startup(startup: Startup, ask: UpdateStartup, city: City, *, today: date) -> Change[Startup]:
-    """Change the fields that the mask names; a team that names a code becomes a firm, a code once set stays."""
-    startup.must_match(ask.etag)
-    fields = dict(ask.startup.chosen(ask.update_mask))
-    code = fields.get("credit_code", startup.credit_code) or None
-    if startup.credit_code and code != startup.credit_code:
-        raise Precondition("CREDIT_CODE_FIXED", "a credit code once set stays", name=startup.name)
-    changed = startup.with_(**{**fields, "credit_code": code})
-    _spec_of(changed).must_fit(city, today)
+def update(startup: Startup, command: UpdateStartup, city: City, *, today: date) -> Change[Startup]:
+    """Change the fields that the mask names. A team that gets a code becomes a firm; a code, once set, stays."""
+    startup.ensure_etag(command.etag)
+    fields = dict(command.startup.masked(command.update_mask))
+    code = fields.pop("credit_code", startup.credit_code) or ""
+    changed = startup.with_(**fields)
+    if code != (startup.credit_code or ""):
+        _ensure_no_code(startup)
+        ensure_check_digit("startup.credit_code", code)
+        changed = changed.with_code(code)
+    # Without the code: it was checked when it was set, and an unrelated change must not check it again.
+    names = StartupSpec.model_fields.keys() - {"credit_code"}
+    StartupSpec.model_validate({name: getattr(changed, name) for name in names}).ensure_valid(city, today)
     return Change(changed, saves=(changed,), facts=(StartupUpdated.of(changed),))
 
 
-def _spec_of(startup: Startup) -> StartupSpec:
-    fields = {name: getattr(startup, name) for name in StartupSpec.model_fields}
-    return StartupSpec.model_validate({**fields, "credit_code": startup.credit_code or ""})
+def confirm_credit_code(startup: Startup, command: ConfirmCreditCode) -> Change[Startup]:
+    """Set a code as read from the licence, even if sign 18 does not fit. A code that is set stays."""
+    startup.ensure_etag(command.etag)
+    if startup.credit_code == command.credit_code:
+        return Change(startup)
+    _ensure_no_code(startup)
+    changed = startup.with_code(command.credit_code)
+    return Change(changed, saves=(changed,), facts=(StartupUpdated.of(changed),))
 
 
-def note_residency(startup: Startup, told: Residency) -> Change[None]:
-    """Take over where a startup lives, unless something newer is known."""
-    changed = startup.living(told)
+def correct_credit_code(startup: Startup, command: CorrectCreditCode) -> Change[Startup]:
+    """Replace or remove a wrong code. A code whose sign 18 does not fit is removed first and then confirmed."""
+    startup.ensure_etag(command.etag)
+    if command.credit_code == (startup.credit_code or ""):
+        return Change(startup)
+    ensure_check_digit("credit_code", command.credit_code)
+    changed = startup.with_code(command.credit_code)
+    fact = StartupCreditCodeCorrected.of(
+        changed, previous_credit_code=startup.credit_code, correction_reason=command.correction_reason
+    )
+    return Change(changed, saves=(changed,), facts=(fact,))
+
+
+def note_residency(startup: Startup, reported: Residency) -> Change[None]:
+    """Take over where a startup stays, unless something newer is known."""
+    changed = startup.with_residency(reported)
     return Change(None, saves=(changed,) if changed is not startup else ())
+
+
+def ensure_check_digit(path: str, code: str) -> None:
+    """Refuse a code whose sign 18 does not fit (CREDIT_CODE_CHECK_DIGIT). ConfirmCreditCode accepts it."""
+    if code and check_of(code) is CreditCodeCheck.CHECK_DIGIT_DIFFERS:
+        raise Invalid.field(
+            path,
+            "CREDIT_CODE_CHECK_DIGIT",
+            "the 18th sign does not fit the others; if the licence reads so, an official confirms the code",
+        )
+
+
+def _ensure_no_code(startup: Startup) -> None:
+    if startup.credit_code:
+        raise Precondition("CREDIT_CODE_FIXED", "the startup already has another credit code", name=startup.name)

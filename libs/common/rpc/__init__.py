@@ -1,0 +1,1 @@
+"""What lies between a gRPC call and a service method: identity, permission, context, mapping, errors."""

@@ -1,0 +1,259 @@
+"""Authenticates, authorizes, times and logs every call, unary or server-streaming. Denies by default."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError, Message
+from grpc import StatusCode
+from grpc.aio import ServerInterceptor
+from opentelemetry.trace import SpanKind
+from prometheus_client import Histogram
+from structlog.contextvars import bind_contextvars
+
+from libs.common.domain.errors import Invalid, Unavailable
+from libs.common.rpc import tracing
+from libs.common.rpc.context import CallContext, current, digest, parse_request_id
+from libs.common.rpc.grants import Access
+from libs.common.rpc.grpc_status import DETAILS, AsRefusal, grpc_status
+from libs.common.rpc.identity import ANONYMOUS, Caller, Verifier
+from libs.common.rpc.rate_limit import RateLimiter
+
+log = structlog.get_logger()
+
+#: Health and reflection belong to gRPC; they carry no permission option and answer everybody.
+OPEN_SERVICES = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
+#: No unary call holds a place in a queue for longer than this; a stream may last as long as the second.
+MAX_UNARY_SECONDS, MAX_STREAM_SECONDS = 60.0, 3600.0
+#: Seconds kept back from the caller's deadline, so that a slow dependency is reported here and not by its clock.
+HEADROOM_SECONDS = 0.05
+RPC_SECONDS = Histogram(
+    "hatchery_rpc_seconds",
+    "Duration of calls.",
+    ("method", "code"),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+# The generic types that grpc's stubs declare do not exist at run time.
+Handler = Any
+_TRACEPARENT = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(slots=True)
+class _Call:
+    """What is known about the call in progress, for its log line and metrics."""
+
+    caller: str = ""
+    request_id: str = ""
+    traceparent: str = ""
+    reason: str = ""
+    code: StatusCode = StatusCode.OK
+    started: float = field(default_factory=time.perf_counter)
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """One served method: who may call it and how its messages are read and written."""
+
+    name: str
+    access: Access
+    handler: Any
+    seconds: Mapping[StatusCode, Any]
+    max_seconds: float
+
+
+class CallInterceptor(ServerInterceptor):
+    """Serves the methods it has an access entry for, and health and reflection. Every other method is unimplemented."""
+
+    def __init__(
+        self,
+        access: Mapping[str, Access],
+        verifier: Verifier,
+        convert: AsRefusal,
+        *,
+        deadline_seconds: float,
+        anonymous_calls_per_second: float,
+    ) -> None:
+        self._access = access
+        self._verifier = verifier
+        self._convert = convert
+        self._deadline_seconds = deadline_seconds
+        self._rate_limiter = RateLimiter(anonymous_calls_per_second)
+        self._handlers: dict[str, Handler] = {}
+        self._running: dict[asyncio.Task[Any], bool] = {}
+        self.is_draining = False
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Return the method's handler behind the interceptor's duties; None (UNIMPLEMENTED) for an unknown method."""
+        handler = self._handlers.get(details.method)
+        if handler is None:
+            access = self._access.get(details.method)
+            if access is not None:
+                handler = await continuation(details)
+                if handler is not None:
+                    handler = self._handlers[details.method] = self._wrap(details.method, access, handler)
+            elif details.method.strip("/").partition("/")[0] in OPEN_SERVICES:
+                handler = await continuation(details)
+        return handler
+
+    async def drain(self, grace_seconds: float) -> None:
+        """Answer new calls with UNAVAILABLE, wait for those in progress, and end what is left the same way."""
+        self.is_draining = True
+        running = set(self._running)
+        if running:
+            _, late = await asyncio.wait(running, timeout=grace_seconds)
+            for task in late:
+                self._running[task] = True
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=2)
+
+    def _wrap(self, path: str, access: Access, handler: Any) -> Handler:
+        name = path.removeprefix("/").replace("/", ".")
+        seconds = {code: RPC_SECONDS.labels(name, code.name) for code in StatusCode}
+        limit = MAX_STREAM_SECONDS if handler.response_streaming else MAX_UNARY_SECONDS
+        method = _Method(name, access, handler, seconds, limit)
+        if handler.response_streaming:
+            respond = partial(self._stream, method)
+            return grpc.unary_stream_rpc_method_handler(respond, None, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(partial(self._unary, method), None, handler.response_serializer)
+
+    async def _unary(self, method: _Method, raw: bytes, context: Any) -> Message:
+        async with _Observed(self, method, context) as call:
+            request, ctx = await self._admit(method, call, raw, context)
+            with tracing.span(method.name, ctx.traceparent, SpanKind.SERVER) as traceparent:
+                _enter(ctx, traceparent)
+                async with asyncio.timeout_at(ctx.deadline):
+                    return await method.handler.unary_unary(request, context)  # type: ignore[no-any-return]
+
+    async def _stream(self, method: _Method, raw: bytes, context: Any) -> AsyncIterator[Message]:
+        async with _Observed(self, method, context) as call:
+            request, ctx = await self._admit(method, call, raw, context)
+            with tracing.span(method.name, ctx.traceparent, SpanKind.SERVER) as traceparent:
+                _enter(ctx, traceparent)
+                async with asyncio.timeout_at(ctx.deadline):
+                    async for message in method.handler.unary_stream(request, context):
+                        yield message
+
+    async def _admit(self, method: _Method, call: _Call, raw: bytes, context: Any) -> tuple[Message, CallContext]:
+        """Identify and authorize the caller, parse the request, and build the call's context."""
+        if self.is_draining:
+            raise _stopping()
+        authorization = ""
+        for key, value in context.invocation_metadata():
+            if key == "authorization":
+                authorization = value
+            elif key == "traceparent":
+                call.traceparent = value if _TRACEPARENT.fullmatch(value) else ""
+        caller = await self._identify(method, authorization, context)
+        call.caller = caller.subject
+        scope = method.access.permit(caller)
+        request = _parse(method.handler.request_deserializer, raw)
+        given: str | None = getattr(request, "request_id", None)
+        if given is not None:
+            call.request_id = parse_request_id(given)
+        return request, CallContext(
+            actor=caller.subject,
+            command=method.name,
+            request_id=call.request_id,
+            digest=b"" if given is None else digest(method.name, request),
+            deadline=self._deadline(method, context.time_remaining()),
+            scope=scope,
+            traceparent=call.traceparent,
+            unguarded=not method.access.needs_guard,
+        )
+
+    async def _identify(self, method: _Method, authorization: str, context: Any) -> Caller:
+        if method.access.is_public and not authorization:
+            self._rate_limiter.check(context.peer())
+            return ANONYMOUS
+        return await self._verifier.caller(authorization)
+
+    def _deadline(self, method: _Method, given: float | None) -> float:
+        """Return the call's deadline on the loop's clock: the caller's less some headroom, or the default."""
+        if given is None:
+            seconds = method.max_seconds if method.handler.response_streaming else self._deadline_seconds
+        else:
+            seconds = min(given - min(HEADROOM_SECONDS, given / 10), method.max_seconds)
+        return asyncio.get_running_loop().time() + seconds
+
+    def begin(self, task: "asyncio.Task[Any] | None") -> None:
+        """Remember the task of a call in progress."""
+        if task is not None:
+            self._running[task] = False
+
+    def finish(self, task: "asyncio.Task[Any] | None") -> bool:
+        """Forget the task; returns whether draining has ended it."""
+        return self._running.pop(task, False) if task is not None else False
+
+    async def abort(self, method: _Method, call: _Call, context: Any, error: Exception) -> None:
+        """End the call with the status that the error maps to."""
+        call.code, message, details = grpc_status(error, method.name, self._convert)
+        call.reason = getattr(error, "reason", "")
+        await context.abort(call.code, message, ((DETAILS, details),))
+
+
+class _Observed:
+    """Whatever happens in the block: one status, one log line, one observation."""
+
+    def __init__(self, interceptor: CallInterceptor, method: _Method, context: Any) -> None:
+        self._interceptor, self._method, self._context = interceptor, method, context
+        self._call = _Call()
+        self._task = asyncio.current_task()
+
+    async def __aenter__(self) -> _Call:
+        self._interceptor.begin(self._task)
+        return self._call
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        call, method = self._call, self._method
+        ended_by_us = self._interceptor.finish(self._task)
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                call.code = StatusCode.CANCELLED
+                if ended_by_us:
+                    await self._interceptor.abort(method, call, self._context, _stopping())
+            elif isinstance(error, Exception):
+                await self._interceptor.abort(method, call, self._context, error)
+        finally:
+            took = time.perf_counter() - call.started
+            method.seconds[call.code].observe(took)
+            log.info(
+                "call",
+                method=method.name,
+                code=call.code.name,
+                reason=call.reason,
+                caller=call.caller,
+                request_id=call.request_id,
+                trace_id=call.traceparent[3:35],
+                ms=round(took * 1e3, 2),
+            )
+
+
+def _enter(ctx: CallContext, traceparent: str) -> None:
+    """Make the context current, and put its ids on every log line of the call."""
+    current.set(ctx if traceparent == ctx.traceparent else replace(ctx, traceparent=traceparent))
+    bind_contextvars(request_id=ctx.request_id, trace_id=traceparent[3:35])
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("STOPPING", "the service is stopping", retry_after=1.0)
+
+
+def _parse(parse: Callable[[bytes], Message], raw: bytes) -> Message:
+    try:
+        return parse(raw)
+    except DecodeError:
+        raise Invalid.field("request", "MALFORMED", "the bytes are not a message of this method") from None

@@ -1,0 +1,47 @@
+"""Page tokens: where a page of a list ended, bound to the query it came from."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from libs.common.domain.errors import Invalid
+
+#: Lists are sorted by one of these.
+SortValue = str | datetime
+_EPOCH = datetime.fromtimestamp(0, UTC)
+#: BSON and Python's datetime both hold these; anything beyond would fail in one of them.
+_MAX_MILLISECONDS = 253_402_300_799_999
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The last row of a page: the value it is sorted by, and its name."""
+
+    value: SortValue
+    name: str
+
+
+def write_token(position: Position, fingerprint: bytes) -> str:
+    """Encode a position in the list that the fingerprint identifies."""
+    value: object = position.value
+    if isinstance(position.value, datetime):
+        value = (position.value - _EPOCH) // timedelta(milliseconds=1)
+    body = json.dumps([fingerprint.hex(), value, position.name], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
+
+
+def read_token(token: str, fingerprint: bytes) -> Position:
+    """Decode a token. Invalid when it was not issued for this query."""
+    try:
+        body = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True))
+        origin, value, name = body
+        if origin == fingerprint.hex() and type(name) is str:
+            if type(value) is str:
+                return Position(value, name)
+            if type(value) is int and 0 <= value <= _MAX_MILLISECONDS:
+                return Position(_EPOCH + timedelta(milliseconds=value), name)
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        pass
+    raise Invalid.field("page_token", "MALFORMED", "not a page token of this query")

@@ -1,0 +1,1 @@
+"""Documents in MongoDB: the commit loop, the journal, reads and lists."""

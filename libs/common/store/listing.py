@@ -1,0 +1,65 @@
+"""The order of a list, and the query for what follows a position in it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from libs.common.domain.errors import Invalid
+from libs.common.rpc.page_tokens import Position, read_token, write_token
+from libs.common.store.transaction import Document
+
+if TYPE_CHECKING:
+    from pymongo.asynchronous.cursor import AsyncCursor
+
+#: What is listed: the collection, and conditions that all hold.
+Query = tuple[str, list[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Sorts by one field, and by name where that is equal. For texts use the path of their sort key."""
+
+    path: str = "_id"
+    descending: bool = False
+
+    def sort(self, cursor: "AsyncCursor[Document]") -> "AsyncCursor[Document]":
+        """Apply the order to a cursor."""
+        direction = -1 if self.descending else 1
+        keys = [(self.path, direction)] if self.path == "_id" else [(self.path, direction), ("_id", direction)]
+        return cursor.sort(keys)
+
+
+def parse_order_by(given: str, allowed: Mapping[str, Order]) -> Order:
+    """Return the order that `order_by` names (AIP-132): a field, then perhaps `desc`. Invalid for any other."""
+    words = given.split() or [next(iter(allowed))]
+    order = allowed.get(words[0])
+    if order is None or words[1:] not in ([], ["desc"]):
+        raise Invalid.field("order_by", "MALFORMED", "one of: " + ", ".join(allowed) + "; ` desc` may follow")
+    return replace(order, descending=bool(words[1:]))
+
+
+def token_after(last: Document, order: Order, query: Query) -> str:
+    """Return the token of the page that follows this row."""
+    value: Any = last
+    for step in order.path.split("."):
+        value = value[step]
+    return write_token(Position(value, last["_id"]), _fingerprint(order, query))
+
+
+def condition_after(token: str, order: Order, query: Query) -> Mapping[str, Any] | None:
+    """Return the condition for what follows the token's position. Invalid for a token of another query."""
+    if not token:
+        return None
+    position = read_token(token, _fingerprint(order, query))
+    beyond = "$lt" if order.descending else "$gt"
+    if order.path == "_id":
+        return {"_id": {beyond: position.name}}
+    return {
+        order.path: {f"{beyond}e": position.value},
+        "$or": [{order.path: {beyond: position.value}}, {"_id": {beyond: position.name}}],
+    }
+
+
+def _fingerprint(order: Order, query: Query) -> bytes:
+    return hashlib.blake2b(repr((order, query)).encode(), digest_size=9).digest()

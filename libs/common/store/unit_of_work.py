@@ -1,0 +1,300 @@
+"""One transaction's worth of commands: load what they name, decide one after another, write the result."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar, cast
+
+from libs.common.domain.entity import Change, Entity
+from libs.common.domain.errors import NotFound, Refusal, TooLate
+from libs.common.rpc.context import CallContext
+from libs.common.rpc.scope import out_of_scope
+from libs.common.store import journal, unique
+from libs.common.store.schema import EntitySchema, from_document
+from libs.common.store.transaction import Document, Transaction, WriteRejectedError
+
+_WRITE_ORDER = ("remove", "update", "insert")
+T = TypeVar("T", covariant=True)
+E = TypeVar("E", bound=Entity)
+Key = tuple[type[Entity], str]
+Decide = Callable[..., Change[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Load(Generic[T]):
+    """An entity that a decision needs. The caller's scope must reach it when it is a guard."""
+
+    kind: type[T]
+    name: str
+    guard: bool = False
+    required: bool = True
+
+
+def optional(kind: type[E], name: str, *, guard: bool = False) -> "Load[E | None]":
+    """Load an entity that may not exist; the decision gets None then."""
+    return cast("Load[E | None]", Load(kind, name, guard, required=False))
+
+
+class Missing(NotFound):
+    """A command names an entity that does not exist. `may_arrive` is set for projections."""
+
+    def __init__(self, schema: EntitySchema, name: str) -> None:
+        super().__init__(schema.missing, f"{name} does not exist", name=name)
+        self.may_arrive = schema.projection
+
+
+@dataclass(slots=True, eq=False)
+class Command:
+    """A command waiting for its commit: what to load, how to decide, and the future of its reply."""
+
+    ctx: CallContext
+    loads: Sequence[Load[Any]]
+    decide: Decide
+    reply: asyncio.Future[Any]
+    outcome: Any = None
+    refusal: Refusal | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error, unless the caller is gone."""
+        if isinstance(error, StopIteration):  # a future does not accept it
+            error = RuntimeError("a decision raised StopIteration")
+        if not self.reply.done():
+            self.reply.set_exception(error)
+
+    def is_pending(self) -> bool:
+        """Whether the caller still waits. One whose deadline has passed is answered here."""
+        if not self.reply.done() and self.ctx.remaining() <= 0:
+            self.fail(TooLate("DEADLINE_EXCEEDED", "the deadline passed before the commit began"))
+        return not self.reply.done()
+
+
+class RaceError(Exception):
+    """A write broke a unique key: a repeat of a command, or another writer. Decide again, with the journal."""
+
+
+class UniqueError(Exception):
+    """Some commands of the batch want values that others hold; each with its refusal."""
+
+    def __init__(self, refused: Mapping[Command, Refusal]) -> None:
+        super().__init__(f"{len(refused)} commands want values that others hold")
+        self.refused = refused
+
+
+@dataclass(slots=True)
+class UnitOfWork:
+    """Runs a batch of commands in one transaction.
+
+    Repeats are rare, so the journal is not read at first. A repeat that decides anew breaks a unique key
+    and the batch runs again with `check_journal_first`; one that is refused because the first has had its
+    effect is looked up before it is answered.
+    """
+
+    schemas: Mapping[type[Entity], EntitySchema]
+    encoder: journal.FactEncoder
+    now: Callable[[], datetime]
+    commands: list[Command]
+    check_journal_first: bool = False
+    entities: dict[Key, Entity | None] = field(default_factory=dict)
+    entries: dict[str, Document] = field(default_factory=dict)
+    changed: dict[Key, list[Command]] = field(default_factory=dict)
+    stored: set[Key] = field(default_factory=set)
+    replies: dict[Key, tuple[Entity, Document]] = field(default_factory=dict)
+    new_entries: list[Document] = field(default_factory=list)
+
+    async def run(self, transaction: Transaction) -> None:
+        """Do everything that happens in the transaction."""
+        await self._load(transaction)
+        if self.check_journal_first:
+            await self._find_entries(self.commands, transaction)
+        self._decide_each(self.commands)
+        refused = [command for command in self.commands if isinstance(command.outcome, Exception)]
+        if refused and not self.check_journal_first:
+            await self._find_entries(refused, transaction)
+            self._decide_each([command for command in refused if command.ctx.entry_id in self.entries])
+        if self.check_journal_first:
+            await self._check_unique(transaction)
+        await self._write(transaction)
+
+    def answer(self) -> None:
+        """Answer every caller. Call only after the transaction has committed."""
+        for command in self.commands:
+            if isinstance(command.outcome, BaseException):
+                command.fail(command.outcome)
+            elif not command.reply.done():
+                command.reply.set_result(command.outcome)
+
+    async def _load(self, transaction: Transaction) -> None:
+        """Find everything the commands name, with one find per collection."""
+        named: dict[type[Entity], set[str]] = {}
+        for command in self.commands:
+            for load in command.loads:
+                named.setdefault(load.kind, set()).add(load.name)
+        for kind, names in named.items():
+            await self._load_kind(transaction, kind, names)
+
+    async def _load_kind(self, transaction: Transaction, kind: type[Entity], names: set[str]) -> None:
+        self.entities.update(((kind, name), None) for name in names)
+        for document in await transaction.find(self.schemas[kind].collection, list(names)):
+            key = kind, document["_id"]
+            self.entities[key] = from_document(kind, document)
+            self.stored.add(key)
+
+    async def _find_entries(self, commands: Sequence[Command], transaction: Transaction) -> None:
+        """Look up the journal entries of earlier runs, and entities whose content the journal does not hold."""
+        found = await transaction.find(journal.COLLECTION, [command.ctx.entry_id for command in commands])
+        self.entries.update((entry["_id"], entry) for entry in found)
+        wanted: dict[type[Entity], set[str]] = {}
+        for entry in found:
+            reply = journal.stored_reply(entry, self.schemas) if "reply" in entry else None
+            if isinstance(reply, tuple) and reply not in self.entities:
+                wanted.setdefault(reply[0], set()).add(reply[1])
+        for kind, names in wanted.items():
+            await self._load_kind(transaction, kind, names)
+
+    def _decide_each(self, commands: Sequence[Command]) -> None:
+        """Run the decisions; each sees what the ones before it decided. A refusal fails its command alone."""
+        for command in commands:
+            try:
+                command.outcome = self._outcome_of(command)
+            except Exception as error:  # whatever it is, it fails this command alone
+                command.outcome = error
+
+    def _outcome_of(self, command: Command) -> Any:
+        entry = self.entries.get(command.ctx.entry_id)
+        if entry is not None:
+            return self._first_reply(entry, command.ctx)
+        if command.refusal is not None:
+            raise command.refusal
+        change = command.decide(*self._loaded(command))
+        if isinstance(change.reply, Entity):
+            command.ctx.scope.ensure_in_scope(change.reply)
+        elif change.reply is not None:
+            raise TypeError(f"{command.ctx.command} replies with neither an entity nor None")
+        elif not command.ctx.unguarded and not any(load.guard for load in command.loads):
+            raise RuntimeError(f"{command.ctx.command} names no guard; mark a Load with guard=True")
+        return self._apply(command, change)
+
+    def _first_reply(self, entry: Document, ctx: CallContext) -> Entity | None:
+        """Return what the first of several equal requests was answered."""
+        journal.ensure_same_request(entry, ctx)
+        if "reply" not in entry:
+            return None
+        reply = journal.stored_reply(entry, self.schemas)
+        if isinstance(reply, tuple):
+            kind, name = reply
+            found = self.entities.get(reply)
+            if found is None:
+                raise Missing(self.schemas[kind], name)
+            reply = found
+        ctx.scope.ensure_in_scope(reply)  # the scope may have become narrower since
+        return reply
+
+    def _loaded(self, command: Command) -> list[Entity | None]:
+        """Return the loaded entities. Guards are checked before anything is said about what exists."""
+        scope = command.ctx.scope
+        loaded = [self.entities.get((load.kind, load.name)) for load in command.loads]
+        for load, entity in zip(command.loads, loaded, strict=True):
+            if load.guard and entity is not None:
+                scope.ensure_in_scope(entity)
+            elif load.guard and not scope.covers_name(load.name):
+                raise out_of_scope()
+        for load, entity in zip(command.loads, loaded, strict=True):
+            if entity is None and load.required:
+                raise Missing(self.schemas[load.kind], load.name)
+        return loaded
+
+    def _apply(self, command: Command, change: Change[Any]) -> Any:
+        """Take a change over, after all of it is known to be sound.
+
+        An entity's time never runs backwards, even where the clocks of replicas differ, because its facts are
+        published in that order.
+        """
+        now = max([self.now(), *(entity.update_time for entity in (*change.saves, *change.removes))])
+        saved = {entity.name: self._next_version(entity, now) for entity in change.saves}
+        removed = {entity.name: self._next_version(entity, now) for entity in change.removes}
+        reply = next((saved[entity.name] for entity in change.saves if entity is change.reply), change.reply)
+        versions = {name: entity.version for name, entity in (saved | removed).items()}
+        facts = [self.encoder.encode(fact, versions[fact.name]) for fact in change.facts]
+        stored_reply = self._reply_document(reply) if isinstance(reply, Entity) else None
+        entry = journal.new_entry(command.ctx, now, saved.values(), removed.values(), facts, stored_reply)
+        for entity, kept in (*((e, e) for e in saved.values()), *((e, None) for e in removed.values())):
+            key = (type(entity), entity.name)
+            self.entities[key] = kept
+            self.changed.setdefault(key, []).append(command)
+        self.entries[entry["_id"]] = entry
+        self.new_entries.append(entry)
+        return reply
+
+    def _next_version(self, entity: Entity, now: datetime) -> Entity:
+        known = self.entities.get((type(entity), entity.name))
+        if entity.version != (known.version if known else 0):
+            raise RuntimeError(f"{type(entity).__name__} was not decided on its current version")
+        times = {"update_time": now} if entity.version else {"create_time": now, "update_time": now}
+        return entity.with_(version=entity.version + 1, **times)
+
+    def _reply_document(self, reply: Entity) -> Document:
+        schema = self.schemas[type(reply)]
+        document = schema.to_document(reply)
+        self.replies[type(reply), reply.name] = reply, document
+        return journal.reply_of(reply, document, schema)
+
+    async def _check_unique(self, transaction: Transaction) -> None:
+        """Refuse together all commands that want another's value: a failing write reveals only one of them."""
+        refused: dict[Command, Refusal] = {}
+        for kind, schema in self.schemas.items():
+            if schema.single_field_uniques:
+                changing = [key for key in self.changed if key[0] is kind]
+                documents = {key[1]: self._document(key) for key in changing if self.entities[key] is not None}
+                gone = frozenset(key[1] for key in changing if self.entities[key] is None)
+                for name, index in await unique.clashes(transaction, schema, documents, gone):
+                    suspects = self.changed[kind, name]
+                    if len(suspects) == 1:  # several commands made this entity: the write decides
+                        refused[suspects[0]] = index.clash()
+        if refused:
+            raise UniqueError(refused)
+
+    async def _write(self, transaction: Transaction) -> None:
+        """Remove, insert and update with one command per collection, then insert the journal entries."""
+        if not self.new_entries:
+            return
+        parts: dict[tuple[str, type[Entity]], list[Key]] = {}
+        for key in self.changed:
+            if action := self._action(key):
+                parts.setdefault((action, key[0]), []).append(key)
+        # Values are given up before others take them.
+        for (action, kind), keys in sorted(parts.items(), key=lambda part: _WRITE_ORDER.index(part[0][0])):
+            collection = self.schemas[kind].collection
+            try:
+                if action == "remove":
+                    await transaction.remove(collection, [name for _, name in keys])
+                else:
+                    write = transaction.insert if action == "insert" else transaction.update
+                    await write(collection, [self._document(key) for key in keys])
+            except WriteRejectedError as error:
+                raise self._culprit(keys[error.index], error) from None
+        try:
+            await transaction.insert(journal.COLLECTION, self.new_entries)
+        except WriteRejectedError:
+            raise RaceError from None  # another replica has committed the same command meanwhile
+
+    def _action(self, key: Key) -> str:
+        """Return how the entity is written; nothing for one that was created and removed in this batch."""
+        if self.entities[key] is None:
+            return "remove" if key in self.stored else ""
+        return "update" if key in self.stored else "insert"
+
+    def _document(self, key: Key) -> Document:
+        entity = self.entities[key]
+        reply = self.replies.get(key)
+        return reply[1] if reply and reply[0] is entity else self.schemas[key[0]].to_document(cast("Entity", entity))
+
+    def _culprit(self, key: Key, error: WriteRejectedError) -> Exception:
+        """Return the error of the one command that broke a unique index; with several suspects the batch is split."""
+        if not self.check_journal_first:
+            return RaceError()
+        suspects = self.changed[key]
+        index = self.schemas[key[0]].unique_index(error.keys)
+        if error.code == 11000 and index is not None and len(suspects) == 1:
+            return UniqueError({suspects[0]: index.clash()})
+        return RuntimeError(f"{self.schemas[key[0]].collection} rejected a write with code {error.code}")

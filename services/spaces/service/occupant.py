@@ -1,0 +1,32 @@
+"""Occupants: the projection of startups."""
+
+from functools import partial
+
+from libs.common.messaging.subscription import FactPayload
+from libs.common.rpc.context import CallContext
+from libs.common.store.unit_of_work import optional
+from services.spaces.domain import occupant
+from services.spaces.domain.names import StartupName
+from services.spaces.domain.occupant import Occupant
+from services.spaces.store import SpacesStore
+
+
+class StartupPayload(FactPayload):
+    """What spaces needs to know about a startup."""
+
+    name: StartupName
+    display_name: str
+
+
+class Occupants:
+    """Keeps the projection up to date."""
+
+    def __init__(self, store: SpacesStore) -> None:
+        self._store = store
+
+    async def note_startup(self, payload: StartupPayload, ctx: CallContext) -> None:
+        """Fact: take over what a startup is called."""
+        decide = partial(
+            occupant.note_startup, name=payload.name, display_name=payload.display_name, sequence=payload.sequence
+        )
+        await self._store.commit(ctx, optional(Occupant, payload.name), decide=decide)

@@ -1,0 +1,8 @@
+"""Resource names that startups uses."""
+
+from typing import Annotated
+
+from libs.common.domain.names import resource_name
+
+StartupName = Annotated[str, resource_name("startups/{startup}")]
+SpaceName = Annotated[str, resource_name("spaces/{space}")]
