@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 
+from libs.common.domain.pinyin import readings
 from libs.common.domain.text import fold
 
 #: The longest key, in bytes of UTF-8.
@@ -21,18 +22,6 @@ _MARKS = frozenset({*_TONES, _UMLAUT, "\u0302"})
 # Latin letters that do not decompose, under the letters where people look for them.
 _LATIN = str.maketrans({"æ": "ae", "ð": "d", "đ": "d", "ħ": "h", "ı": "i", "ł": "l", "ø": "o", "œ": "oe", "þ": "th"})
 
-# What pypinyin reads otherwise than the names of places and firms are read.
-_PHRASES = {
-    "山参": [["shān"], ["shēn"]],
-    "朝阳": [["cháo"], ["yáng"]],
-    "珲春": [["hún"], ["chūn"]],
-    "薄膜": [["bó"], ["mó"]],
-    "重塑": [["chóng"], ["sù"]],
-    "重构": [["chóng"], ["gòu"]],
-}
-_CHARACTERS = {ord("长"): "cháng,zhǎng", ord("長"): "cháng,zhǎng", ord("都"): "dū,dōu"}
-_LONGEST_PHRASE = 10
-
 
 @lru_cache(maxsize=4096)
 def sort_key(text: str) -> str:
@@ -48,8 +37,8 @@ def sort_key(text: str) -> str:
     2. the tones;
     3. the text itself, without case and width, so that homophones, and spellings of one name, stand together.
 
-    What lies beyond MAX_BYTES does not count, so sort by a unique field as well. The first Chinese text loads pypinyin,
-    which takes about 130 ms and 55 MB.
+    What lies beyond MAX_BYTES does not count, so sort by a unique field as well. The first Chinese text reads
+    the pinyin dictionaries, which takes a quarter of a second.
     """
     form = _fold_case(fold(text))
     words: list[str] = []
@@ -92,10 +81,7 @@ def _plain_words(text: str) -> Iterator[str]:
 
 def _syllables(run: str) -> list[tuple[str, str]]:
     """Return the pinyin of each character, as letters and tone; a character without a reading stands for itself."""
-    # Lazy, because the import would cost every process that never sorts a Chinese name 130 ms and 55 MB.
-    from pypinyin import Style, lazy_pinyin  # noqa: PLC0415
-
-    return [_letters_and_tone(reading) for reading in lazy_pinyin(_phrases(run), style=Style.TONE)]
+    return [_letters_and_tone(reading) for reading in readings(run)]
 
 
 @lru_cache(maxsize=4096)
@@ -107,34 +93,6 @@ def _letters_and_tone(reading: str) -> tuple[str, str]:
     return letters + ("!" if _UMLAUT in spelled else ""), next(
         (_TONES[mark] for mark in spelled if mark in _TONES), "5"
     )
-
-
-def _phrases(run: str) -> list[str]:
-    """Cut Chinese text into phrases of the dictionary and single characters.
-
-    The longest phrase is taken from the end backwards. pypinyin itself goes forwards, and would read 吉林市长白山 with
-    市长, a mayor.
-    """
-    known = _dictionary()
-    phrases = []
-    end = len(run)
-    while end:
-        starts = range(max(end - _LONGEST_PHRASE, 0), end - 1)
-        start = next((start for start in starts if run[start:end] in known), end - 1)
-        phrases.append(run[start:end])
-        end = start
-    return phrases[::-1]
-
-
-@cache
-def _dictionary() -> dict[str, list[list[str]]]:
-    """Return pypinyin's phrases, with ours added."""
-    from pypinyin import load_phrases_dict, load_single_dict  # noqa: PLC0415
-    from pypinyin.constants import PHRASES_DICT  # noqa: PLC0415
-
-    load_phrases_dict(_PHRASES)
-    load_single_dict(_CHARACTERS)
-    return PHRASES_DICT
 
 
 def _cut(text: str, max_bytes: int) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar, cast, overload
 
 from libs.common.domain.entity import Change, Entity, Page, PageQuery
+from libs.common.domain.sort_key import sort_key
 from libs.common.rpc.context import CallContext
 from libs.common.rpc.scope import out_of_scope
 from libs.common.store import journal
@@ -58,6 +59,8 @@ class Store:
 
     async def prepare(self) -> None:
         """Create missing collections and indexes."""
+        if any(schema.sorted_by for schema in self.schemas):
+            sort_key("春")  # reads the pinyin dictionaries now instead of in the first command
         own = {schema.collection: schema.indexes for schema in self.schemas}
         await ensure_collections(self.database, {**own, **SHARED_COLLECTIONS})
 
