@@ -1,4 +1,4 @@
-"""The `hatchery` command: start everything, call it, look after it."""
+"""The `hatchery` command."""
 
 from importlib import import_module
 from typing import Any
@@ -7,8 +7,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from libs.cli.speech import say
-from libs.cli.trouble import Trouble
+from libs.cli.console import print_line, replace_unencodable
+from libs.cli.errors import CliError
 
 COMMANDS = {
     "up": "libs.cli.up",
@@ -20,15 +20,20 @@ COMMANDS = {
 }
 
 
-class Commands(TyperGroup):
-    """Commands that are read when they are needed, and whose expected failures are sentences, not tracebacks."""
+class CommandGroup(TyperGroup):
+    """Imports a command's module when it is needed, and prints expected failures without a traceback."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands: Any = dict.fromkeys(COMMANDS)  # the names, in the order of a first day with Hatchery
+        self.commands: Any = dict.fromkeys(COMMANDS)  # the names alone, in the order of the help
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the program."""
+        replace_unencodable()
+        return super().main(*args, **options)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - it is the same in any context
-        """The command of that name, in whose module it is `app` or a function of its name."""
+        """Return a command. Its module has an `app`, or a function of the command's name."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(COMMANDS[cmd_name])
@@ -40,20 +45,20 @@ class Commands(TyperGroup):
         return command
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; what it could not do is said on standard error, with exit code 1."""
+        """Run the command. A CliError is printed, and the exit code is 1."""
         try:
             return super().invoke(ctx)
-        except Trouble as trouble:
-            say(str(trouble), style="red")
+        except CliError as error:
+            print_line(str(error), style="red")
             raise typer.Exit(1) from None
 
 
-app = typer.Typer(name="hatchery", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(name="hatchery", cls=CommandGroup, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
 def hatchery() -> None:
-    """Hatchery on this machine: start it, call it, look after it."""
+    """Run Hatchery on this machine, call its services and inspect them."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
-"""Any method of any running service, with JSON in and JSON out."""
+"""Calls any method of any running service, with JSON in and JSON out."""
 
-import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -12,143 +11,129 @@ import typer
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
-from libs.cli.catalogue import CATALOGUE
+from libs.cli.assignments import parse_assignments
+from libs.cli.catalogue import CATALOGUE, is_stateful
+from libs.cli.console import out
+from libs.cli.contract import bearer, new_request, service_of, services_of, unary
+from libs.cli.encoding import decode_text, ensure_decoded
+from libs.cli.errors import CliError
 from libs.cli.home import HOME, Home, HomeOption
-from libs.cli.messages import fill, near, spread
-from libs.cli.reflection import Served
-from libs.cli.refusals import explain
-from libs.cli.speech import out
-from libs.cli.tokens import Districts, Mentors, Role, Spaces, Startups, mint, scopes
-from libs.cli.trouble import Trouble
+from libs.cli.messages import fill
+from libs.cli.reflection import OPERATIONS, ReflectedServer
+from libs.cli.rpc_errors import explain
+from libs.cli.suggestions import suggest
+from libs.cli.tokens import ADMIN, ROLES_HELP, Scopes, complete_roles, mint
 
 
 def complete_services(incomplete: str) -> list[str]:
-    """The services that a shell may offer."""
-    return [name for name in CATALOGUE if name.startswith(incomplete) and _stubs(name) is not None]
+    """Return the services that a shell offers."""
+    return [name for name in CATALOGUE if name.startswith(incomplete) and services_of(_package(name))]
 
 
 def complete_methods(ctx: typer.Context, incomplete: str) -> Iterator[str]:
-    """The methods of the service already typed, as the contract has them."""
-    for stubs in (_stubs(ctx.params.get("service") or ""), _stubs("operations")):
-        for service in stubs.DESCRIPTOR.services_by_name.values() if stubs else ():
+    """Yield the methods that a shell offers for the service already typed."""
+    for package in (_package(service_of(ctx.params.get("service") or "")), OPERATIONS.rpartition(".")[0]):
+        for service in services_of(package):
             yield from (it.name for it in service.methods if it.name.lower().startswith(incomplete.lower()))
 
 
 def call(  # noqa: PLR0913, PLR0917 - each is an option of the command
     service: Annotated[
         str,
-        typer.Argument(help="A service, as `spaces`, or its full name.", autocompletion=complete_services),
+        typer.Argument(help="A service such as `spaces`, or its full name.", autocompletion=complete_services),
     ],
     method: Annotated[
-        str, typer.Argument(help="Its method; without one they are listed.", autocompletion=complete_methods)
+        str, typer.Argument(help="A method; without one, all are listed.", autocompletion=complete_methods)
     ] = "",
     values: Annotated[
         list[str] | None,
         typer.Argument(help="The request: JSON, `-` for JSON from standard input, field=value."),
     ] = None,
-    token: Annotated[str, typer.Option(help="Who calls; an admin of this laptop if nothing is said.")] = "",
-    role: Annotated[Role, typer.Option(help="Call in this role, with a token made for it.")] = Role.ADMIN,
-    space: Spaces = None,
-    startup: Startups = None,
-    mentor: Mentors = None,
-    district: Districts = None,
-    address: Annotated[str, typer.Option(help="host:port; that of the service on this laptop if not given.")] = "",
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.")] = 10.0,
-    everything: Annotated[bool, typer.Option("--all-fields", help="Print fields that are empty too.")] = False,
+    token: Annotated[str, typer.Option(help="The caller's token. [default: one for the role]")] = "",
+    role: Annotated[str, typer.Option(help=f"The caller's role: {ROLES_HELP}", autocompletion=complete_roles)] = ADMIN,
+    scope: Scopes = None,
+    address: Annotated[str, typer.Option(help="host:port of the service. [default: the one on this laptop]")] = "",
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the reply.")] = 10.0,
+    all_fields: Annotated[bool, typer.Option("--all-fields", help="Print empty fields too.")] = False,
     home: HomeOption = HOME,
 ) -> None:
-    """Call a method and print what it answers."""
-    with ExitStack() as open_channels:
-        served, channel, services = _find(Home(home), service, address, open_channels)
+    """Call a method and print its reply."""
+    with ExitStack() as channels:
+        server, channel, services = _find_server(Home(home), service, address, channels)
         if not method:
-            print("\n".join(_listing(served, services)))
+            print("\n".join(_listing(server, services)))
             return
-        found = served.method(services, method)
-        request = fill(_new(found.input_type), _values(values or []))
-        bearer = token or mint(Home(home), role, scopes(space, startup, mentor, district))
-        answer = _ask(channel, found, request, bearer, timeout, served.address)
+        found = server.method(services, method)
+        request = fill(new_request(found), _request_values(values or []))
+        reply = _call(channel, found, request, token or mint(Home(home), role, scope or ()), timeout, server.address)
     text = MessageToJson(
-        answer,
+        reply,
         preserving_proto_field_name=True,
-        always_print_fields_with_no_presence=everything,
+        always_print_fields_with_no_presence=all_fields,
         ensure_ascii=False,
     )
     out.print_json(text, ensure_ascii=False) if out.is_terminal else print(text)
 
 
-def _find(home: Home, service: str, address: str, channels: ExitStack) -> tuple[Served, grpc.Channel, list[str]]:
-    """The server that has the service, and the services that the word can mean there."""
-    where = {service: address} if address else home.running().services
-    package = service.split(".")[1] if service.startswith("hatchery.") else service
-    asked = {package: where[package]} if package in where else where
-    matches: list[tuple[str, Served, grpc.Channel, list[str]]] = []
-    for name, at in asked.items():
+def _find_server(
+    home: Home, service: str, address: str, channels: ExitStack
+) -> tuple[ReflectedServer, grpc.Channel, list[str]]:
+    """Return the server that has the service, and the gRPC services that the word can mean there."""
+    known = {service: address} if address else home.running().services
+    name = service_of(service) if service.startswith("hatchery.") else service
+    candidates = {name: known[name]} if name in known else known
+    matches: list[tuple[str, ReflectedServer, grpc.Channel, list[str]]] = []
+    for candidate, at in candidates.items():
+        if not address and not is_stateful(candidate):
+            continue
         channel = channels.enter_context(grpc.insecure_channel(at))
-        served = Served(channel, at)
-        meant = served.called(service) or (served.names if name == service else [])
-        if meant:
-            matches.append((name, served, channel, meant))
+        server = ReflectedServer(channel, at)
+        services = server.matching(service) or (server.names if candidate == service else [])
+        if services:
+            matches.append((candidate, server, channel, services))
     if not matches:
-        raise Trouble(f"No service called {service!r} runs here. {near(service, where)}")
+        raise CliError(f"No service called {service!r} is running. {suggest(service, known)}")
     if len(matches) > 1:
-        names = " and ".join(name for name, *_ in matches)
-        raise Trouble(f"{service} is answered by {names}: say which, as in `hatchery call {matches[0][0]} …`.")
+        names = " and ".join(candidate for candidate, *_ in matches)
+        raise CliError(f"{service} exists in {names}: name one of them, as in `hatchery call {matches[0][0]} …`.")
     return matches[0][1:]
 
 
-def _values(words: list[str]) -> dict[str, Any]:
-    """The request's values: one piece of JSON first, if any, then fields by name."""
+def _request_values(words: list[str]) -> dict[str, Any]:
+    """Return the request's values: one piece of JSON first, if any, then fields by name."""
+    words = [ensure_decoded(word) for word in words]
     if not words or not (words[0] == "-" or words[0].lstrip().startswith("{")):
-        return spread(words)
-    text = sys.stdin.read() if words[0] == "-" else words[0]
+        return parse_assignments(words)
+    text = decode_text(sys.stdin.buffer.read(), "the input") if words[0] == "-" else words[0]
     try:
         tree = json.loads(text)
     except ValueError as error:
-        raise Trouble(f"The request is not JSON: {error}.") from None
+        raise CliError(f"The request is not JSON: {error}.") from None
     if not isinstance(tree, dict):
-        raise Trouble("The request is a JSON object with the fields of the message.")
-    return spread(words[1:], onto=tree)
+        raise CliError("The request must be a JSON object with the fields of the message.")
+    return parse_assignments(words[1:], onto=tree)
 
 
-def _ask(
-    channel: grpc.Channel,
-    method: MethodDescriptor,
-    request: Message,
-    token: str,
-    timeout: float,
-    address: str,
-) -> Message:
+def _call(
+    channel: grpc.Channel, method: MethodDescriptor, request: Message, token: str, timeout: float, address: str
+) -> Any:
     if method.client_streaming or method.server_streaming:
-        raise Trouble(f"{method.full_name} streams; this command calls methods with one request and one answer.")
-    service = method.containing_service.full_name
-    ask: grpc.UnaryUnaryMultiCallable[Message, Message] = channel.unary_unary(
-        f"/{service}/{method.name}",
-        request_serializer=lambda it: it.SerializeToString(),
-        response_deserializer=GetMessageClass(method.output_type).FromString,
-    )
+        raise CliError(f"{method.full_name} streams. This command calls methods with one request and one reply.")
     try:
-        return ask(request, timeout=timeout, metadata=(("authorization", f"Bearer {token}"),))
+        return unary(channel, method)(request, timeout=timeout, metadata=bearer(token))
     except grpc.RpcError as error:
-        raise Trouble(explain(error, address)) from None
+        raise CliError(explain(error, address)) from None
 
 
-def _new(kind: Any) -> Message:
-    return GetMessageClass(kind)()
-
-
-def _listing(served: Served, services: list[str]) -> Iterator[str]:
-    """Each method with the fields of its request."""
+def _listing(server: ReflectedServer, services: list[str]) -> Iterator[str]:
+    """Yield a line for each method, with the fields of its request."""
     for name in services:
         if name.startswith("hatchery."):
             yield name
-            for method in served.service(name).methods:
+            for method in server.service(name).methods:
                 yield f"  {method.name}({', '.join(method.input_type.fields_by_name)})"
 
 
-def _stubs(name: str) -> Any:
-    try:
-        return importlib.import_module(f"libs.api.hatchery.{name}.v1.{name}_pb2")
-    except ImportError:
-        return None
+def _package(service: str) -> str:
+    return f"hatchery.{service}.v1"

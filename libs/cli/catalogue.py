@@ -1,4 +1,4 @@
-"""Which services there are, and where each of them listens on a laptop."""
+"""The services that `hatchery up` can start, and the ports on which they listen on a laptop."""
 
 import importlib.util
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a service usually listens, for calls and for metrics, and whether it keeps documents."""
+    """A service's usual ports for calls and metrics. A stateful one has a database and publishes facts."""
 
     port: int
     metrics_port: int
-    keeps: bool = True
+    stateful: bool = True
 
 
 CATALOGUE = {
@@ -20,17 +20,22 @@ CATALOGUE = {
     "mentors": Entry(50052, 9052),
     "startups": Entry(50053, 9053),
     "events": Entry(50054, 9054),
-    "console": Entry(8080, 9080, keeps=False),
+    "console": Entry(8080, 9080, stateful=False),
 }
 
-KEEPERS = tuple(name for name, entry in CATALOGUE.items() if entry.keeps)
-"""The services with documents and facts of their own, each with a user of MongoDB and one of NATS."""
+STATEFUL = tuple(name for name, entry in CATALOGUE.items() if entry.stateful)
+"""The services that have a MongoDB user and a NATS user each."""
 
 
-def present() -> tuple[str, ...]:
-    """The services that can be started: those whose package is there."""
-    return tuple(name for name in CATALOGUE if _found(f"services.{name}") and _found(f"services.{name}.__main__"))
+def installed() -> tuple[str, ...]:
+    """Return the services whose package exists in this installation."""
+    return tuple(name for name in CATALOGUE if _exists(f"services.{name}") and _exists(f"services.{name}.__main__"))
 
 
-def _found(module: str) -> bool:
+def is_stateful(name: str) -> bool:
+    """Return whether a running service has gRPC methods and facts. One that this version does not know counts."""
+    return name not in CATALOGUE or CATALOGUE[name].stateful
+
+
+def _exists(module: str) -> bool:
     return importlib.util.find_spec(module) is not None

@@ -1,4 +1,4 @@
-"""The folder in which a laptop's Hatchery keeps everything, and what is known of the one that runs there."""
+"""The home folder: everything that a laptop's Hatchery stores, and a description of the one that is running."""
 
 import fcntl
 import json
@@ -11,18 +11,16 @@ from typing import Annotated
 
 import typer
 
+from libs.cli.errors import CliError
 from libs.cli.issuer import Issuer
-from libs.cli.trouble import Trouble
 
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="HATCHERY_HOME", help="The folder in which everything is kept.")
-]
+HomeOption = Annotated[Path, typer.Option("--home", envvar="HATCHERY_HOME", help="The folder that holds all data.")]
 HOME = Path(".hatchery")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a start of `hatchery up` told others of itself; no secrets are in it."""
+    """What a running `hatchery up` tells the other commands. It contains no secrets."""
 
     pid: int
     mongo: str
@@ -37,13 +35,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Home:
-    """Where things lie in the folder."""
+    """The paths within the folder."""
 
     folder: Path
 
     @property
     def logs(self) -> Path:
-        """One file for each program that runs."""
+        """One log file for each service."""
         return self.folder / "logs"
 
     @property
@@ -53,68 +51,83 @@ class Home:
 
     @property
     def run_file(self) -> Path:
-        """What the other commands take as their defaults."""
+        """The addresses of what is running. The file exists only while something is."""
         return self.folder / "run.json"
 
+    @property
+    def demo_file(self) -> Path:
+        """Which demo data was sent, and on which day."""
+        return self.folder / "demo.json"
+
     def make(self) -> None:
-        """Make the folder, closed to others: secrets and the city's documents will be in it."""
+        """Create the folder, closed to others: it will hold secrets and the city's documents."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process alone; Trouble when another `hatchery up` holds it."""
+        """Reserve the folder for this process. CliError while another `hatchery up` uses it."""
         handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         with os.fdopen(handle, "r+", encoding="ascii") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Trouble(_runs_already(self.folder, lock.read().strip())) from None
+                raise CliError(_already_running(self.folder, lock.read().strip())) from None
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n")
             lock.flush()
             yield
 
-    def tell(self, run: Run) -> None:
-        """Write down what runs, whole or not at all."""
+    def write_run(self, run: Run) -> None:
+        """Describe what is running, for the other commands. The file is replaced as a whole."""
         fresh = self.run_file.with_suffix(".new")
         fresh.write_text(json.dumps(asdict(run), indent=1) + "\n", encoding="utf-8")
         fresh.replace(self.run_file)
 
-    def told(self) -> Run | None:
-        """What runs, if anything does."""
-        if not self.run_file.exists():
+    def read_run(self) -> Run | None:
+        """Return what is running; None if nothing is."""
+        try:
+            text = self.run_file.read_text(encoding="utf-8")
+        except FileNotFoundError:
             return None
-        return Run(**json.loads(self.run_file.read_text(encoding="utf-8")))
+        try:
+            return Run(**json.loads(text))
+        except (ValueError, TypeError):
+            raise CliError(
+                f"{self.run_file} was written by another version of hatchery. Restart `hatchery up`, "
+                "or remove the file if nothing is running."
+            ) from None
 
     def running(self) -> Run:
-        """What runs; Trouble when nothing does."""
-        run = self.told()
+        """Return what is running. CliError if nothing is."""
+        run = self.read_run()
         if run is None:
-            raise Trouble(f"Nothing runs with the home {self.folder}. Start it with `hatchery up`, or say --home.")
+            raise CliError(
+                f"Nothing is running with the home {self.folder}. Start it with `hatchery up`, or choose another "
+                "folder with --home."
+            )
         return run
 
     def address(self, service: str) -> str:
-        """Where a service listens; Trouble when it does not run."""
+        """Return a service's address. CliError if it is not running."""
         services = self.running().services
         if service not in services:
             known = ", ".join(services) or "none"
-            raise Trouble(f"No service called {service} runs here. Those that do: {known}.")
+            raise CliError(f"No service called {service} is running. Running services: {known}.")
         return services[service]
 
     def issuer(self) -> Issuer:
-        """The laptop's issuer; Trouble where `hatchery up` never made one."""
+        """Return the laptop's issuer of tokens. CliError if `hatchery up` has not created one."""
         if not self.issuer_folder.is_dir():
-            raise Trouble(
-                f"There is no issuer of tokens in {self.folder}. Start Hatchery once with `hatchery up`, "
-                "or give a token of your own with --token."
+            raise CliError(
+                f"There is no issuer of tokens in {self.folder}. Run `hatchery up` once, or pass a token with --token."
             )
         return Issuer.open(self.issuer_folder)
 
 
-def _runs_already(folder: Path, pid: str) -> str:
+def _already_running(folder: Path, pid: str) -> str:
     process = f" as process {pid}" if pid else ""
     return (
-        f"Hatchery runs already in {folder}{process}. `hatchery status` says how it is; Ctrl-C in its window "
-        "stops it. To run a second one beside it, give that another --home and --free-ports."
+        f"Hatchery is already running in {folder}{process}. `hatchery status` shows its state; Ctrl-C in its window "
+        "stops it. To run a second one beside it, give that one another --home and --free-ports."
     )

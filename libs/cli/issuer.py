@@ -1,4 +1,4 @@
-"""The laptop's own issuer of tokens; in production an OIDC provider stands in its place and this stays off."""
+"""The laptop's issuer of tokens. In production an OIDC provider takes its place."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from jwt.algorithms import OKPAlgorithm
 
 
 class Issuer:
-    """Signs tokens with a key that lies in a folder, beside the JWKS that services verify them by."""
+    """Signs tokens with a key stored in a folder, next to the JWKS with which services verify them."""
 
     name = "hatchery-laptop"
     audience = "hatchery"
@@ -26,36 +26,41 @@ class Issuer:
 
     @classmethod
     def open(cls, folder: Path) -> "Issuer":
-        """The issuer of the folder; its key is made, readable by its owner alone, when there is none."""
+        """Open the issuer of a folder. A key that only its owner can read is created if there is none."""
         folder.mkdir(parents=True, exist_ok=True)
         private, jwks = folder / "key.pem", folder / "jwks.json"
         if not private.exists():
-            _make(private)
+            _create_key(private)
         key = serialization.load_pem_private_key(private.read_bytes(), password=None)
         if not isinstance(key, Ed25519PrivateKey):
-            raise TypeError(f"{private} holds no Ed25519 key")
+            raise TypeError(f"{private} is not an Ed25519 key")
         _publish(key, jwks)
         return cls(key, jwks)
 
     def token(self, subject: str, role: str, scopes: Sequence[str], lifetime: timedelta = timedelta(hours=12)) -> str:
-        """A token for the subject in this role, narrowed to the scopes (`*`: not narrowed)."""
+        """Return a token for the subject in this role, limited to the scopes (`*`: not limited)."""
         now = datetime.now(UTC)
         return self.sign({"sub": subject, "role": role, "scopes": list(scopes), "exp": now + lifetime})
 
     def sign(self, claims: dict[str, Any]) -> str:
-        """A token that says just this, and who issued it, when and for whom unless the claims say so themselves."""
-        whole = {"iss": self.name, "aud": self.audience, "iat": datetime.now(UTC), **claims}
-        return jwt.encode(whole, self._key, algorithm="EdDSA", headers={"kid": self.kid})
+        """Return a token with these claims. Issuer, audience and time of issue are added unless given."""
+        complete = {"iss": self.name, "aud": self.audience, "iat": datetime.now(UTC), **claims}
+        return jwt.encode(complete, self._key, algorithm="EdDSA", headers={"kid": self.kid})
 
 
-def _make(path: Path) -> None:
+def _create_key(path: Path) -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    fresh = path.with_suffix(".new")  # a stop in between must not leave half a key
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(pem)
+    fresh.replace(path)
 
 
 def _publish(key: Ed25519PrivateKey, path: Path) -> None:
     public = json.loads(OKPAlgorithm.to_jwk(key.public_key()))
-    path.write_text(json.dumps({"keys": [{**public, "kid": public["x"][:16], "use": "sig"}]}), encoding="utf-8")
+    text = json.dumps({"keys": [{**public, "kid": public["x"][:16], "use": "sig"}]})
+    if not path.exists() or path.read_text(encoding="utf-8") != text:  # services may be reading it
+        path.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The facts that a service could not handle: see them, and have them handled again."""
+"""Parked facts (dead letters): those that a service could not process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,36 +17,37 @@ from libs.api.hatchery.operations.v1.operations_pb2 import (
 )
 from libs.api.hatchery.operations.v1.operations_pb2_grpc import OperationsServiceStub
 from libs.cli.call import complete_services
-from libs.cli.catalogue import CATALOGUE
+from libs.cli.catalogue import is_stateful
+from libs.cli.console import print_line
+from libs.cli.contract import bearer
+from libs.cli.errors import CliError
 from libs.cli.home import HOME, Home, HomeOption
-from libs.cli.refusals import explain
-from libs.cli.speech import say
-from libs.cli.tokens import Role, mint
-from libs.cli.trouble import Trouble
+from libs.cli.rpc_errors import explain
+from libs.cli.tokens import ADMIN, mint
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Facts that could not be handled.")
-Service = Annotated[str, typer.Argument(help="The service that parked it.", autocompletion=complete_services)]
-Name = Annotated[str, typer.Argument(help="parkedFacts/…, as `hatchery parked list` names it.")]
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Show and replay facts that failed.")
+Service = Annotated[str, typer.Argument(help="The service that parked the fact.", autocompletion=complete_services)]
+Name = Annotated[str, typer.Argument(help="parkedFacts/…, as `hatchery parked list` prints it.")]
 
 
 @app.command("list")
 def list_parked(service: Service = "", home: HomeOption = HOME) -> None:
     """List the parked facts of a service, or of all, oldest first."""
     running = Home(home).running().services
-    asked = [service] if service else [name for name in running if CATALOGUE[name].keeps]
-    parked = 0
-    for name in asked:
+    services = [service] if service else [name for name in running if is_stateful(name)]
+    count = 0
+    for name in services:
         with _operations(Home(home), name) as (stub, metadata):
             for fact in _all(stub, metadata):
-                parked += 1
+                count += 1
                 print("\n".join(_lines(name, fact)))
-    if not parked:
-        say(f"No fact is parked in {' or '.join(asked)}.")
+    if not count:
+        print_line(f"No fact is parked in {' or '.join(services)}.")
 
 
 @app.command()
 def show(service: Service, name: Name, home: HomeOption = HOME) -> None:
-    """Show one parked fact, with what it says and why it was parked."""
+    """Print one parked fact, with its content and the error."""
     with _operations(Home(home), service) as (stub, metadata):
         fact = stub.GetParkedFact(GetParkedFactRequest(name=_full(name)), timeout=10.0, metadata=metadata)
     print(MessageToJson(fact, preserving_proto_field_name=True, ensure_ascii=False))
@@ -55,53 +56,53 @@ def show(service: Service, name: Name, home: HomeOption = HOME) -> None:
 @app.command()
 def replay(
     service: Service,
-    name: Annotated[str, typer.Argument(help="parkedFacts/…; all of the service if not given.")] = "",
+    name: Annotated[str, typer.Argument(help="parkedFacts/…. [default: all of the service]")] = "",
     home: HomeOption = HOME,
 ) -> None:
-    """Handle a parked fact again, or all of a service. What fails again stays parked."""
+    """Process a parked fact again, or all of a service. What fails again stays parked."""
     failed = 0
     with _operations(Home(home), service) as (stub, metadata):
         names = [_full(name)] if name else [fact.name for fact in _all(stub, metadata)]
         for each in names:
             try:
                 stub.ReplayParkedFact(ReplayParkedFactRequest(name=each), timeout=30.0, metadata=metadata)
-                say(f"{each} is handled.")
+                print_line(f"{each} was processed.")
             except grpc.RpcError as error:
                 failed += 1
-                say(f"{each} was not handled. {explain(error, service)}", style="red")
+                print_line(f"{each} failed again. {explain(error, service)}", style="red")
     if not names:
-        say(f"No fact is parked in {service}.")
+        print_line(f"No fact is parked in {service}.")
     if failed:
         raise typer.Exit(1)
 
 
 @contextmanager
 def _operations(home: Home, service: str) -> Iterator[tuple[OperationsServiceStub, Any]]:
-    """The operations of a service, and how an admin is let in; a refusal becomes a sentence."""
-    address, token = home.address(service), mint(home, Role.ADMIN, ())
+    """Open a service's operations as an admin. A refusal becomes a CliError."""
+    address, token = home.address(service), mint(home, ADMIN, ())
     with grpc.insecure_channel(address) as channel:
         try:
-            yield OperationsServiceStub(channel), (("authorization", f"Bearer {token}"),)
+            yield OperationsServiceStub(channel), bearer(token)
         except grpc.RpcError as error:
-            raise Trouble(explain(error, address)) from None
+            raise CliError(explain(error, address)) from None
 
 
 def _all(stub: OperationsServiceStub, metadata: Any) -> list[ParkedFact]:
-    found: list[ParkedFact] = []
-    page = ""
+    facts: list[ParkedFact] = []
+    page_token = ""
     while True:
-        ask = ListParkedFactsRequest(page_size=200, page_token=page)
-        answer = stub.ListParkedFacts(ask, timeout=10.0, metadata=metadata)
-        found += answer.parked_facts
-        page = answer.next_page_token
-        if not page:
-            return found
+        request = ListParkedFactsRequest(page_size=200, page_token=page_token)
+        page = stub.ListParkedFacts(request, timeout=10.0, metadata=metadata)
+        facts += page.parked_facts
+        page_token = page.next_page_token
+        if not page_token:
+            return facts
 
 
 def _lines(service: str, fact: ParkedFact) -> Iterator[str]:
     when = fact.park_time.ToDatetime(UTC).astimezone()
     yield f"{service} {fact.name}"
-    yield f"  {fact.type} of {fact.subject}, tried {fact.tries} times, parked {when:%Y-%m-%d %H:%M:%S}"
+    yield f"  {fact.type} of {fact.subject}, tries: {fact.tries}, parked {when:%Y-%m-%d %H:%M:%S}"
     yield f"  {fact.error}"
 
 

@@ -1,165 +1,158 @@
-"""Many requests at once, each of them harmless to repeat, and an account of what came of them."""
+"""Sends demo data to the running services, so that repeating it changes nothing."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import grpc
 
-from libs.api.hatchery.spaces.v1.spaces_pb2 import (
-    CreateSpaceRequest,
-    ListTenanciesRequest,
-    RegisterTenantRequest,
-    Tenancy,
-)
-from libs.api.hatchery.spaces.v1.spaces_pb2_grpc import SpaceServiceStub
-from libs.api.hatchery.startups.v1.startups_pb2 import RegisterStartupRequest
-from libs.api.hatchery.startups.v1.startups_pb2_grpc import StartupServiceStub
-from libs.cli.messages import fill
-from libs.cli.refusals import details
-from libs.cli.trouble import Trouble
+from libs.cli.contract import bearer, unary
+from libs.cli.demo import DemoCall
+from libs.cli.demo_record import DemoRecord
+from libs.cli.errors import CliError
+from libs.cli.rpc_errors import details, explain, reasons
+from libs.cli.stop import Stop
 
-PATIENCE = 20.0  # seconds in which the services may still be catching up with one another
-PAUSE = 0.2  # seconds before what could not be done yet is asked for again
+RETRY_SECONDS = 20.0  # how long a call is repeated that services may accept once they have caught up
+RETRY_PAUSE = 0.2
+CALL_SECONDS = 10.0
+MAX_IN_FLIGHT = 64
 Code = grpc.StatusCode
+#: NOT_FOUND, because facts about what the request names may still be on their way.
 PASSING = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED, Code.NOT_FOUND})
-Entry = Mapping[str, Any]
-Demo = dict[str, list[dict[str, Any]]]
-Ask = Callable[[], Any]
-PARTS = (("tenancies", "key"), ("spaces", "space"), ("startups", "startup"))
 
 
 @dataclass
-class Seeded:
-    """What came of it: how many of each kind were made, what was there before, and what was refused."""
+class SeedReport:
+    """What became of each entry."""
 
-    made: dict[str, int] = field(default_factory=dict)
-    there: int = 0
+    added: Counter[str] = field(default_factory=Counter)
+    existing: int = 0
     changed: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
 
-    def sentences(self) -> Iterable[str]:
-        """What a person is told of it."""
-        made = ", ".join(f"{count} {kind}" for kind, count in self.made.items() if count)
-        if made:
-            yield f"The demo data is in: {made}."
-        elif not self.refused:
-            yield f"The demo data is there already ({self.there} entries); nothing was changed."
+    def sentences(self) -> Iterator[str]:
+        """Yield the report for a person."""
+        if self.added.total():
+            counts = ", ".join(f"{count} {kind}" for kind, count in self.added.items() if count)
+            before = f" {self.existing} entries were already there." if self.existing else ""
+            yield f"Demo data added: {counts}.{before}"
+        elif self.existing:
+            yield f"The demo data is already there ({self.existing} entries); nothing was changed."
         if self.changed:
-            yield f"Left as they are, though the profile has changed since: {', '.join(self.changed)}."
-        yield from self.refused
+            yield f"Left unchanged, although the profile now has other values for them: {', '.join(self.changed)}."
+        for service, count in self.skipped.items():
+            yield f"{service} is not running, so its {count} entries were skipped."
+        yield from self.failed
 
 
-class Seeding:
-    """Sends a demo to the services of spaces and startups."""
+@dataclass
+class Attempt:
+    """A call that is not finished: when it may be sent again, and until when it is worth it."""
 
-    def __init__(self, spaces: SpaceServiceStub, startups: StartupServiceStub, token: str) -> None:
-        self._spaces = spaces
-        self._startups = startups
-        self._with: dict[str, Any] = {"metadata": (("authorization", f"Bearer {token}"),), "timeout": 10.0}
-        self._began = datetime.fromtimestamp(int(time.time()), UTC)
-        self.seeded = Seeded()
+    call: DemoCall
+    address: str
+    deadline: float
+    not_before: float = 0.0
+    reply: Any = None
 
-    def run(self, demo: Demo, today: date) -> Seeded:
-        """Spaces and startups first, then the tenancies that name them."""
-        asks = {f"spaces/{it['key']}": self._space(it) for it in demo.get("spaces", [])}
-        asks |= {f"startups/{it['key']}": self._startup(it) for it in demo.get("startups", [])}
-        replies = self._ask(asks)
-        for label, reply in replies.items():
-            self._count(label.partition("/")[0], new=reply.create_time.ToDatetime(UTC) >= self._began)
-        names = {label: reply.name for label, reply in replies.items()}
-        self._tenancies(demo.get("tenancies", []), names, today, known=set(asks))
-        return self.seeded
 
-    def _space(self, entry: Entry) -> Ask:
-        asked = CreateSpaceRequest(request_id=f"demo-space-{entry['key']}")
-        request = fill(asked, {"space": _without(entry, "key")})
-        return lambda: self._spaces.CreateSpace.future(request, **self._with)
+class Seeder:
+    """Sends each call as soon as the calls that it refers to have succeeded."""
 
-    def _startup(self, entry: Entry) -> Ask:
-        asked = RegisterStartupRequest(request_id=f"demo-startup-{entry['key']}")
-        request = fill(asked, {"startup": _without(entry, "key")})
-        return lambda: self._startups.RegisterStartup.future(request, **self._with)
+    def __init__(
+        self,
+        channels: Mapping[str, tuple[str, grpc.Channel]],
+        token: str,
+        record: DemoRecord,
+        stop: Stop,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        """Take the address and the channel of each running service."""
+        self._channels = channels
+        self._metadata = bearer(token)
+        self._record = record
+        self._stop = stop
+        self._retry_seconds = retry_seconds
+        self._known: set[str] = set()
+        self._waiting: dict[str, DemoCall] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self.report = SeedReport()
 
-    def _tenancies(self, entries: Sequence[Entry], names: Mapping[str, str], today: date, known: set[str]) -> None:
-        """Register those that are not there yet; one that is counts as there, whatever became of it since."""
-        asks: dict[str, Ask] = {}
-        before = self._tenancies_of({names.get(f"startups/{it['startup']}", "") for it in entries} - {""})
-        for entry in entries:
-            label, space, startup = (f"{kind}/{entry[key]}" for kind, key in PARTS)
-            if not {space, startup} <= known:
-                raise Trouble(f"The demo's {label} names {space} and {startup}, and not both are in the demo.")
-            if not {space, startup} <= names.keys():
-                self.seeded.changed.append(label)
-            elif any(_same(entry, names[space], held) for held in before[names[startup]]):
-                self._count("tenancies", new=False)
+    def run(self, calls: Sequence[DemoCall]) -> SeedReport:
+        """Send all calls. CliError when a service does not answer; StopRequested when a stop is requested."""
+        self._waiting = {call.key: call for call in calls}
+        self.report.added.update(dict.fromkeys((call.kind for call in calls), 0))  # counted in the order of the files
+        self._known = {call.key for call in calls if self._record.name(call.key)}
+        self._record.begin(call.key for call in calls if call.service in self._channels)
+        try:
+            while self._waiting or self._attempts:
+                self._start_ready()
+                for key, attempt in list(self._attempts.items()):
+                    self._advance(key, attempt)
+                self._stop.wait(0.01)
+        finally:
+            for attempt in self._attempts.values():
+                if attempt.reply is not None:
+                    attempt.reply.cancel()
+            self._record.save()
+        return self.report
+
+    def _start_ready(self) -> None:
+        """Turn calls into attempts when everything that they refer to is known."""
+        for key, call in list(self._waiting.items()):
+            unfinished = call.references & (self._waiting.keys() | self._attempts.keys())
+            if unfinished or len(self._attempts) >= MAX_IN_FLIGHT:
+                continue
+            del self._waiting[key]
+            missing = sorted(ref for ref in call.references if not self._record.name(ref))
+            if call.service not in self._channels:
+                self.report.skipped[call.service] += 1
+            elif missing:
+                self.report.failed.append(f"{key} was skipped, because it needs {missing[0]}.")
+                self._record.forget(key)
             else:
-                asks[label] = self._tenancy(entry, names[space], names[startup], today)
-        for _ in self._ask(asks):
-            self._count("tenancies", new=True)
+                address = self._channels[call.service][0]
+                self._attempts[key] = Attempt(call, address, time.monotonic() + self._retry_seconds)
 
-    def _tenancies_of(self, startups: Iterable[str]) -> dict[str, list[Tenancy]]:
-        asks = {startup: self._list(startup) for startup in startups}
-        return {startup: list(reply.tenancies) for startup, reply in self._ask(asks).items()}
+    def _advance(self, key: str, attempt: Attempt) -> None:
+        """Send the call, or take its reply."""
+        if attempt.reply is None:
+            if time.monotonic() >= attempt.not_before:
+                attempt.reply = self._send(attempt.call)
+        elif attempt.reply.done():
+            try:
+                self._succeeded(key, attempt.reply.result())
+            except grpc.RpcError as error:
+                self._refused(key, attempt, error)
+            else:
+                del self._attempts[key]
 
-    def _list(self, startup: str) -> Ask:
-        request = ListTenanciesRequest(parent="spaces/-", startup=startup, page_size=200)
-        return lambda: self._spaces.ListTenancies.future(request, **self._with)
+    def _send(self, call: DemoCall) -> Any:
+        request = call.request(self._record.names, self._record.today(call.key))
+        channel = self._channels[call.service][1]
+        return unary(channel, call.method).future(request, timeout=CALL_SECONDS, metadata=self._metadata)
 
-    def _tenancy(self, entry: Entry, space: str, startup: str, today: date) -> Ask:
-        values = {"space": space, "startup": startup, "desks": entry["desks"], "area_m2": entry["area_m2"]}
-        values["start_date"] = today + timedelta(days=entry["starts"])
-        if "ends" in entry:
-            values["end_date"] = today + timedelta(days=entry["ends"])
-        request = fill(RegisterTenantRequest(request_id=f"demo-tenancy-{entry['key']}"), values)
-        return lambda: self._spaces.RegisterTenant.future(request, **self._with)
-
-    def _ask(self, asks: Mapping[str, Ask]) -> dict[str, Any]:
-        """The replies of those that were not refused; what may pass is asked again for a while."""
-        answers: dict[str, Any] = {}
-        deadline = time.monotonic() + PATIENCE
-        while asks:
-            under_way = {label: ask() for label, ask in asks.items()}
-            again: dict[str, Ask] = {}
-            for label, answer in under_way.items():
-                try:
-                    answers[label] = answer.result()
-                except grpc.RpcError as error:
-                    if time.monotonic() < deadline and _may_pass(error):
-                        again[label] = asks[label]
-                    else:
-                        self._refused(label, error)
-            asks = again
-            if asks:
-                time.sleep(PAUSE)
-        return answers
-
-    def _refused(self, label: str, error: grpc.RpcError) -> None:
-        info, bad, _ = details(error)
-        if info is None:
-            raise error  # not the service's own word: nobody answers, or nobody knows why not
-        if any(wrong.reason == "REQUEST_ID_REUSED" for wrong in (bad.field_violations if bad else ())):
-            self.seeded.changed.append(label)
+    def _succeeded(self, key: str, reply: Any) -> None:
+        if key in self._known:
+            self.report.existing += 1
         else:
-            self.seeded.refused.append(f"{label} was refused: {error.details()} ({info.reason}).")
+            self.report.added[key.partition("/")[0]] += 1
+        self._record.finish(key, getattr(reply, "name", "") or key)
 
-    def _count(self, kind: str, *, new: bool) -> None:
-        if new:
-            self.seeded.made[kind] = self.seeded.made.get(kind, 0) + 1
-        else:
-            self.seeded.there += 1
-
-
-def _may_pass(error: grpc.RpcError) -> bool:
-    return error.code() in PASSING and details(error)[0] is not None
-
-
-def _same(entry: Entry, space: str, held: Tenancy) -> bool:
-    """Whether a startup's tenancy is the one that the demo means; its days are another's, seen from today."""
-    return held.name.startswith(f"{space}/") and held.desks == entry["desks"] and held.area_m2 == entry["area_m2"]
-
-
-def _without(entry: Entry, field: str) -> dict[str, Any]:
-    return {name: value for name, value in entry.items() if name != field}
+    def _refused(self, key: str, attempt: Attempt, error: grpc.RpcError) -> None:
+        if error.code() in PASSING and time.monotonic() < attempt.deadline:
+            attempt.reply, attempt.not_before = None, time.monotonic() + RETRY_PAUSE
+            return
+        del self._attempts[key]
+        if "REQUEST_ID_REUSED" in reasons(error):
+            self.report.changed.append(key)
+            return
+        explanation = explain(error, attempt.address)
+        if error.code() in PASSING and details(error)[0] is None:
+            raise CliError(explanation)
+        self.report.failed.append(f"{key} was refused: {'; '.join(map(str.strip, explanation.splitlines()))}.")
+        self._record.forget(key)

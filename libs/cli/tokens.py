@@ -1,82 +1,60 @@
-"""Tokens of the laptop's own issuer, for a role and the resources it is narrowed to."""
+"""Tokens of the laptop's own issuer."""
 
+import re
+from collections.abc import Sequence
 from datetime import timedelta
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from libs.cli.errors import CliError
 from libs.cli.home import HOME, Home, HomeOption
-from libs.cli.trouble import Trouble
+from libs.cli.suggestions import suggest
+from libs.common.rpc.identity import ROLE_NAMES
 
-EVERYWHERE = "*"
-LONGEST = 24 * 366
-
-
-class Role(StrEnum):
-    """Who somebody is to Hatchery."""
-
-    OPERATOR = "operator"
-    MENTOR = "mentor"
-    FOUNDER = "founder"
-    OFFICIAL = "official"
-    EVALUATOR = "evaluator"
-    INTEGRATOR = "integrator"
-    ADMIN = "admin"
+EVERYTHING = "*"
+MAX_HOURS = 24 * 366
+ROLES = tuple(sorted(ROLE_NAMES))
+ADMIN = "admin"
+USUAL_SCOPES = {"operator": "spaces/…", "mentor": "mentors/…", "founder": "startups/…", "judge": "events/…"}
+"""The roles that need a scope, and what it usually is."""
+RESOURCE_NAME = re.compile(r"[a-z][A-Za-z]*/[^/\s]+(/[a-z][A-Za-z]*/[^/\s]+)*")
 
 
-NARROWED = {Role.OPERATOR: "space", Role.MENTOR: "mentor", Role.FOUNDER: "startup"}
-"""The roles that never reach everywhere, and the option that says how far."""
+def complete_roles(incomplete: str) -> list[str]:
+    """Return the roles that a shell offers."""
+    return [role for role in ROLES if role.startswith(incomplete)]
 
-Spaces = Annotated[list[str] | None, typer.Option("--space", help="A space, spaces/…; may be repeated.")]
-Startups = Annotated[list[str] | None, typer.Option("--startup", help="A startup, startups/…; may be repeated.")]
-Mentors = Annotated[list[str] | None, typer.Option("--mentor", help="A mentor, mentors/…; may be repeated.")]
-Districts = Annotated[list[str] | None, typer.Option("--district", help="A district, districts/…; may be repeated.")]
+
+Scopes = Annotated[
+    list[str] | None,
+    typer.Option("--scope", help="A resource name such as spaces/…, or * for everything; may be repeated."),
+]
+ROLES_HELP = f"one of {', '.join(ROLES)}."
 
 
 def token(
-    role: Annotated[Role, typer.Option(help="Who the bearer is.")],
-    space: Spaces = None,
-    startup: Startups = None,
-    mentor: Mentors = None,
-    district: Districts = None,
-    subject: Annotated[str, typer.Option(help="The bearer's name in the journal; people/<role> if not given.")] = "",
-    hours: Annotated[float, typer.Option(help="How long it is good for.")] = 12.0,
+    role: Annotated[str, typer.Option(help=f"The bearer's role: {ROLES_HELP}", autocompletion=complete_roles)],
+    scope: Scopes = None,
+    subject: Annotated[str, typer.Option(help="The bearer's name in the journal. [default: people/<role>]")] = "",
+    hours: Annotated[float, typer.Option(help="The token's lifetime.")] = 12.0,
     home: HomeOption = HOME,
 ) -> None:
     """Print a token that the services on this laptop accept."""
-    named = scopes(space, startup, mentor, district)
-    print(mint(Home(home), role, named, subject=subject, hours=hours))
+    print(mint(Home(home), role, scope or (), subject=subject, hours=hours))
 
 
-def scopes(
-    space: list[str] | None, startup: list[str] | None, mentor: list[str] | None, district: list[str] | None
-) -> tuple[str, ...]:
-    """The full resource names of what was named on the command line."""
-    named = {"spaces": space, "startups": startup, "mentors": mentor, "districts": district}
-    return tuple(_full(kind, name) for kind, names in named.items() for name in names or ())
-
-
-def mint(home: Home, role: Role, named: tuple[str, ...], *, subject: str = "", hours: float = 12.0) -> str:
-    """A token for the role; Trouble when the role must be narrowed and is not."""
-    if role in NARROWED and not named:
-        option = NARROWED[role]
-        article = "an" if role is Role.OPERATOR else "a"
-        raise Trouble(
-            f"{article.capitalize()} {role} belongs somewhere: say where with --{option} {option}s/…, "
-            f"as in `hatchery token --role {role} --{option} {option}s/…`."
-        )
-    if not 0 < hours <= LONGEST:
-        raise Trouble(f"--hours is between 0 and {LONGEST}, a year; {hours:g} is not.")
+def mint(home: Home, role: str, scopes: Sequence[str], *, subject: str = "", hours: float = 12.0) -> str:
+    """Return a token for a role. CliError when the role needs a scope and has none, or a value is not valid."""
+    if role not in ROLE_NAMES:
+        raise CliError(f"There is no role {role!r}. {suggest(role, ROLES)}")
+    if role in USUAL_SCOPES and not scopes:
+        example = f"--scope {USUAL_SCOPES[role]}"
+        raise CliError(f"The role {role} needs a scope: add {example}, as in `hatchery token --role {role} {example}`.")
+    for name in scopes:
+        if name != EVERYTHING and RESOURCE_NAME.fullmatch(name) is None:
+            raise CliError(f"The scope {name!r} is neither a resource name such as spaces/… nor *.")
+    if not 0 < hours <= MAX_HOURS:
+        raise CliError(f"--hours must be more than 0 and at most {MAX_HOURS} (a year); {hours:g} is not.")
     issuer = home.issuer()
-    return issuer.token(subject or f"people/{role}", role, list(named or (EVERYWHERE,)), timedelta(hours=hours))
-
-
-def _full(kind: str, name: str) -> str:
-    if not name.strip() or name != name.strip():
-        raise Trouble(f"An empty name, or one with blanks around it, is no resource of {kind}.")
-    if "/" not in name:
-        return f"{kind}/{name}"
-    if not name.startswith(f"{kind}/") or name.count("/") != 1 or name.endswith("/"):
-        raise Trouble(f"{name!r} is not the name of a resource like {kind}/….")
-    return name
+    return issuer.token(subject or f"people/{role}", role, list(scopes or (EVERYTHING,)), timedelta(hours=hours))

@@ -1,4 +1,4 @@
-"""What a service said when it refused a call, in lines for a person."""
+"""What a service answers when it refuses a call."""
 
 from typing import cast
 
@@ -8,33 +8,34 @@ from grpc_status import rpc_status
 
 
 def explain(error: grpc.RpcError, address: str) -> str:
-    """Code, message, reason with its metadata, the fields that are wrong, and when to try again."""
+    """Return lines for a person: code, message, reason with metadata, invalid fields, and when to retry."""
     code, message = error.code(), error.details() or ""
     info, bad, retry = details(error)
     if info is None and code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-        return f"Nothing answers at {address} ({message}). `hatchery status` says what runs."
+        return f"Nothing answers at {address} ({message}). `hatchery status` shows what is running."
     lines = [f"{code.name}: {message}"]
     if info is not None:
         lines += [f"  reason: {info.reason}"]
         lines += [f"  {key}: {value}" for key, value in sorted(info.metadata.items())]
     if bad is not None:
-        lines += [f"  {wrong.field}: {wrong.description}" for wrong in bad.field_violations]
+        lines += [f"  {violation.field}: {violation.description}" for violation in bad.field_violations]
     if retry is not None:
-        lines += [f"  try again in {retry.retry_delay.ToTimedelta().total_seconds():g} s"]
+        lines += [f"  retry in {retry.retry_delay.ToTimedelta().total_seconds():g} s"]
     return "\n".join(lines)
 
 
-def reason(error: grpc.RpcError) -> str:
-    """The stable reason of a refusal; empty when it has none."""
-    info = details(error)[0]
-    return info.reason if info else ""
+def reasons(error: grpc.RpcError) -> set[str]:
+    """Return the stable reasons of a refusal: that of the call and those of single fields."""
+    info, bad, _ = details(error)
+    fields = {violation.reason for violation in bad.field_violations} if bad else set()
+    return fields | ({info.reason} if info else set())
 
 
 def details(error: grpc.RpcError) -> tuple[ErrorInfo | None, BadRequest | None, RetryInfo | None]:
-    """The details that the house puts into a status."""
+    """Return the details that Hatchery's services attach to a status."""
     info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
     found = dict.fromkeys((ErrorInfo, BadRequest, RetryInfo), False)
-    status = rpc_status.from_call(cast("grpc.Call", error))  # a client raises errors that are calls
+    status = rpc_status.from_call(cast("grpc.Call", error))  # the errors that a client raises are calls too
     for packed in status.details if status else ():
         for detail in (info, bad, retry):
             found[type(detail)] |= packed.Unpack(detail)

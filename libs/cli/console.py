@@ -1,0 +1,49 @@
+"""The two output streams: results go to standard output, messages to standard error."""
+
+import io
+import sys
+from contextlib import suppress
+from typing import IO, Any, cast
+
+from rich.console import Console
+
+
+class _StandardError:
+    """Standard error as it is at each moment. Writing to a closed terminal or a broken pipe does nothing."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
+out = Console(highlight=False)
+err = Console(file=cast("IO[str]", _StandardError()), highlight=False)
+
+
+def replace_unencodable() -> None:
+    """Make both streams print `?` for characters that the terminal's encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def can_encode(text: str, console: Console) -> bool:
+    """Return whether the console's encoding has all these characters."""
+    try:
+        text.encode(console.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def print_line(text: str, style: str = "") -> None:
+    """Print a message for people, unwrapped and without interpreting any markup in it."""
+    err.print(text, style=style, markup=False, soft_wrap=True)
