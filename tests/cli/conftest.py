@@ -1,10 +1,12 @@
-"""The command itself as a child process, and a Hatchery that it runs."""
+"""The `hatchery` command as a person runs it, and a Hatchery that it started."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,35 @@ from typer.testing import CliRunner, Result
 
 from libs.cli.__main__ import app
 from libs.cli.home import Home
-from libs.cli.servers import Child
-from tests.running import ROOT
+from libs.cli.local_stack import ROOT
+from libs.cli.servers.child import Child
+from libs.cli.stop import SIGNALS, Stop
 
 READY = "Ctrl-C stops everything."
 COMMAND = [sys.executable, "-m", "libs.cli"]
+PROFILE = ROOT / "profiles" / "jilin"
+SERVING_SECONDS = 60
+STOPPING_SECONDS = 20
 
 
-class Laptop:
-    """A home folder, the `hatchery up` that runs on it, and the other commands about it."""
+def wait_for(holds: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until the condition holds, and fail when it does not in time."""
+    assert Stop().wait_until(lambda: bool(holds()), seconds, 0.02), "the condition did not hold in time"
+
+
+@contextmanager
+def kept_signal_handlers() -> Iterator[None]:
+    """Restore the signal handlers, which `hatchery up` takes over for the rest of its process."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class LocalHatchery:
+    """A home folder, the `hatchery up` that uses it, and the other commands for it."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -33,59 +55,87 @@ class Laptop:
         self.up: Child | None = None
 
     def start(self, *words: str, ready: str = READY) -> Child:
-        """Run `hatchery up` in the background until it says that it is ready."""
+        """Run `hatchery up` in the background, and wait for a text of its output."""
         log = self.folder / f"up-{len(list(self.folder.glob('up-*.log')))}.log"
         self.up = Child("up", [*COMMAND, "up", "--free-ports", *words], log, env=self.env, folder=ROOT)
         self.up.start()
-        self.up.wait_until(lambda: ready in log.read_text(encoding="utf-8"), 60)
+        self.up.wait_until(lambda: ready in self.output, SERVING_SECONDS)
         return self.up
 
+    def end(self) -> None:
+        """Stop `hatchery up`, which has to end by itself in time."""
+        if self.up is not None and self.up.running:
+            self.up.stop(STOPPING_SECONDS)
+
     @property
-    def said(self) -> str:
-        """All that the last `hatchery up` said so far."""
+    def output(self) -> str:
+        """Everything that the last `hatchery up` has printed so far."""
         assert self.up is not None
-        return self.up.log.read_text(encoding="utf-8")
+        return self.up.log.read_text(encoding="utf-8", errors="replace")
 
-    def pid(self, service: str) -> int:
-        """The process of a service."""
-        return int((self.home.logs / f"{service}.pid").read_text(encoding="ascii"))
+    def pids(self) -> dict[str, int]:
+        """Return the programs that have started, with their processes."""
+        found: dict[str, int] = {}
+        for file in self.home.folder.rglob("*.pid"):
+            try:
+                found[file.stem] = int(file.read_text(encoding="ascii"))
+            except (OSError, ValueError):
+                continue  # it is being written or removed
+        return found
 
-    def __call__(self, *words: str, code: int = 0, said: str = "") -> Result:
-        """Run a command to its end, which must be this exit code; `said` is its standard input."""
-        only = {key: self.env.get(key) for key in {*os.environ, *self.env}}
-        done = CliRunner().invoke(app, words, input=said, env=only)
+    def processes(self) -> set[int]:
+        """Return all running processes that belong to this home, recognized by their environment."""
+        mark = f"HATCHERY_HOME={self.home.folder}".encode()
+        found = set()
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.add(int(folder.name))
+            except OSError:
+                continue  # it has ended
+        return found
+
+    def run(self, *words: str, stdin: str | bytes = "") -> Result:
+        """Run a command to its end."""
+        env = {key: self.env.get(key) for key in {*os.environ, *self.env}}
+        with kept_signal_handlers():
+            done = CliRunner().invoke(app, words, input=stdin, env=env)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
+        return done
+
+    def __call__(self, *words: str, code: int = 0, stdin: str | bytes = "") -> Result:
+        """Run a command to its end, which must have this exit code."""
+        done = self.run(*words, stdin=stdin)
         assert done.exit_code == code, done.output
         return done
 
     def call(self, *words: str) -> Any:
-        """The answer of `hatchery call`."""
+        """Return the reply of `hatchery call`."""
         return json.loads(self("call", *words).stdout)
 
-    def refused(self, *words: str) -> str:
-        """What a command that fails says, on one line."""
-        return " ".join(self(*words, code=1).stderr.split())
+    def refused(self, *words: str, stdin: str | bytes = "") -> str:
+        """Return what a command that fails prints, on one line."""
+        return " ".join(self(*words, code=1, stdin=stdin).stderr.split())
 
 
 def complete(typed: str) -> list[str]:
-    """What a shell offers after these words of a command line that begins with `hatchery`."""
+    """Return what a shell offers after these words of a command line that begins with `hatchery`."""
     words = f"hatchery {typed}"
-    asked = {"_HATCHERY_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    query = {"_HATCHERY_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     program = "from libs.cli.__main__ import app; app(prog_name='hatchery')"
     done = subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | asked, cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=os.environ | query, cwd=ROOT, capture_output=True, text=True, check=True
     )
     return done.stdout.split()
 
 
 @pytest.fixture(scope="module")
-def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def hatchery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHatchery]:
     """A running Hatchery with the demo data, for the tests of a file."""
-    made = Laptop(tmp_path_factory.mktemp("laptop"), HATCHERY_FACT_TRIES="1")
+    made = LocalHatchery(tmp_path_factory.mktemp("hatchery"), HATCHERY_FACT_MAX_TRIES="1")
     try:
         made.start()
         yield made
     finally:
-        if made.up is not None:
-            made.up.stop(grace=60)
+        made.end()

@@ -1,29 +1,24 @@
-"""What the commands say about a Hatchery that runs: call, token, status, parked and seed."""
+"""The commands for a running Hatchery: call, token, status and parked."""
 
+import codecs
 import json
-import shutil
-import tomllib
-from datetime import timedelta
+import os
+import pty
+import subprocess
 from pathlib import Path
 
-import grpc
 import jwt
 import nats
 import pytest
 
-from libs.api.hatchery.spaces.v1.spaces_pb2_grpc import SpaceServiceStub
-from libs.api.hatchery.startups.v1.startups_pb2_grpc import StartupServiceStub
 from libs.cli.home import Home, Run
 from libs.cli.issuer import Issuer
-from libs.cli.seed import read_demo
-from libs.cli.seeding import Seeding
-from tests.cli.conftest import Laptop, complete
-from tests.conftest import eventually
-from tests.running import ROOT
+from libs.cli.local_stack import ROOT
+from libs.common.rpc.identity import ROLE_NAMES
+from tests.cli.conftest import COMMAND, PROFILE, LocalHatchery, complete, wait_for
 
 pytestmark = pytest.mark.servers
 
-PROFILE = ROOT / "profiles" / "jilin"
 SPACE = (
     "space.display_name=Test bench",
     "space.kind=incubator",
@@ -32,16 +27,11 @@ SPACE = (
 )
 
 
-def demo() -> dict[str, list[dict[str, object]]]:
-    """What the profile seeds."""
-    return tomllib.loads((PROFILE / "demo.toml").read_text(encoding="utf-8"))
-
-
-def test_call_makes_messages_of_what_people_type(laptop: Laptop) -> None:
+def test_call_makes_messages_of_what_people_type(hatchery: LocalHatchery) -> None:
     """Fields by name, enum values without their prefix, days as 2026-03-31; JSON out, with the proto's names."""
-    space = laptop.call("spaces", "CreateSpace", *SPACE, "space.desks=12", "space.area_m2=300")
-    assert (space["kind"], space["desks"], space["area_free_m2"]) == ("KIND_INCUBATOR", 12, 300)
-    startup = laptop.call(
+    space = hatchery.call("spaces", "CreateSpace", *SPACE, "space.desks=12", "space.area_m2=300.5")
+    assert (space["kind"], space["desks"], space["area_free_m2"]) == ("KIND_INCUBATOR", 12, 300.5)
+    startup = hatchery.call(
         "startups",
         "register_startup",
         '{"startup": {"display_name": "A team", "district": "districts/220202"}}',
@@ -49,25 +39,58 @@ def test_call_makes_messages_of_what_people_type(laptop: Laptop) -> None:
         "startup.founded_date=2024-02-29",
     )
     assert startup["founded_date"] == {"year": 2024, "month": 2, "day": 29}
-    ask = (f"space={space['name']}", f"startup={startup['name']}", "desks=2", "start_date=2030-01-31")
-    tenancy = laptop.call("hatchery.spaces.v1.SpaceService", "RegisterTenant", *ask)
+    words = (f"space={space['name']}", f"startup={startup['name']}", "desks=2", "start_date=2030-01-31")
+    tenancy = hatchery.call("hatchery.spaces.v1.TenancyService", "RegisterTenant", *words)
     assert tenancy["state"] == "STATE_SIGNED"
-    mask = laptop.call("spaces", "UpdateSpace", f"name={space['name']}", "space.area_m2=400", "update_mask=area_m2")
+    mask = hatchery.call("spaces", "UpdateSpace", f"name={space['name']}", "space.area_m2=400", "update_mask=area_m2")
     assert (mask["area_m2"], mask["desks"]) == (400, 12)
-    listed = laptop.call("spaces", "ListTenancies", "parent=spaces/-", "states=signed", f"startup={startup['name']}")
+    listed = hatchery.call("spaces", "ListTenancies", "parent=spaces/-", "states=signed", f"startup={startup['name']}")
     assert [it["name"] for it in listed["tenancies"]] == [tenancy["name"]]
 
 
-def test_call_reads_a_request_from_standard_input(laptop: Laptop) -> None:
-    """`-` stands for JSON from standard input, and fields by name add to it."""
-    done = laptop("call", "spaces", "ListSpaces", "-", "kind=incubator", said='{"page_size": 1}')
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"page_size": 1}',
+        codecs.BOM_UTF8 + b'{"page_size": 1}',
+        codecs.BOM_UTF16_LE + '{"page_size": 1}'.encode("utf-16-le"),
+    ],
+)
+def test_call_reads_a_request_from_standard_input(hatchery: LocalHatchery, raw: bytes) -> None:
+    """`-` means JSON from standard input, with or without a byte order mark, and fields by name add to it."""
+    done = hatchery("call", "spaces", "ListSpaces", "-", "kind=incubator", stdin=raw)
     assert [it["kind"] for it in json.loads(done.stdout)["spaces"]] == ["KIND_INCUBATOR"]
 
 
-def test_call_lists_what_can_be_called(laptop: Laptop) -> None:
-    """Without a method every one of them is shown with the fields that it takes."""
-    listing = laptop("call", "spaces").stdout
-    assert "hatchery.spaces.v1.SpaceService" in listing
+def test_call_names_a_wrong_encoding(hatchery: LocalHatchery) -> None:
+    """Standard input in GBK is refused with the command that converts it."""
+    raw = '{"space": {"display_name": "吉林"}}'.encode("gbk")
+    refusal = hatchery.refused("call", "spaces", "CreateSpace", "-", stdin=raw)
+    assert refusal.startswith("the input is not UTF-8: byte 0xBC at position 28; it may be GBK: convert it with")
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "ascii", "latin-1", "utf-8"])
+def test_replies_are_printed_on_any_terminal(hatchery: LocalHatchery, encoding: str) -> None:
+    """Chinese and Greek names never make the output fail; what the encoding lacks is printed as `?`."""
+    env = hatchery.env | {"PYTHONIOENCODING": encoding}
+    command = [*COMMAND, "call", "startups", "ListStartups", "page_size=200"]
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, check=True)
+    names = [startup["display_name"] for startup in json.loads(done.stdout.decode(encoding))["startups"]]
+    expected = "μLED 微显示团队（演示）".encode(encoding, "replace").decode(encoding)
+    assert expected in names
+    terminal, side = pty.openpty()
+    with subprocess.Popen([*COMMAND, "status"], env=env, cwd=ROOT, stdout=side, stderr=side) as process:
+        process.wait(30)
+    os.close(side)
+    assert b"SERVING" in os.read(terminal, 65_536)
+    os.close(terminal)
+    assert process.returncode == 0
+
+
+def test_call_lists_what_can_be_called(hatchery: LocalHatchery) -> None:
+    """Without a method all methods are printed, with the fields that they take."""
+    listing = hatchery("call", "spaces").stdout
+    assert "hatchery.spaces.v1.TenancyService" in listing
     assert "  RegisterTenant(space, startup, desks, area_m2, start_date, end_date, request_id)" in listing
     assert "  GetStatus()" in listing
 
@@ -75,8 +98,8 @@ def test_call_lists_what_can_be_called(laptop: Laptop) -> None:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (("spacs", "ListSpaces"), "No service called 'spacs' runs here. Did you mean spaces?"),
-        (("spaces", "ListSpace"), "No method is called 'ListSpace'"),
+        (("spacs", "ListSpaces"), "No service called 'spacs' is running. Did you mean spaces?"),
+        (("spaces", "ListSpace"), "There is no method 'ListSpace'"),
         (("spaces", "ListSpace"), "Did you mean ListSpaces"),
         (("spaces", "ListSpaces", "pagesize=3"), "ListSpacesRequest has no field 'pagesize'. Did you mean page_size?"),
         (("spaces", "CreateSpace", "space.kind=incubater"), "Did you mean KIND_INCUBATOR?"),
@@ -85,177 +108,145 @@ def test_call_lists_what_can_be_called(laptop: Laptop) -> None:
         (("spaces", "ListSpaces", "page_size=many"), "ListSpacesRequest cannot be made of these values"),
         (("spaces", "ListSpaces", "{"), "The request is not JSON"),
         (("spaces", "ListSpaces", "[]"), "'[]' is neither JSON nor field=value."),
-        (
-            ("spaces", "RegisterTenant", "start_date=tomorrow"),
-            "start_date is a day like 2026-03-31; 'tomorrow' is none.",
-        ),
-        (("OperationsService", "GetStatus"), "OperationsService is answered by spaces and startups: say which"),
+        (("spaces", "RegisterTenant", "start_date=tomorrow"), "start_date is a day like 2026-03-31; 'tomorrow' is not"),
+        (("spaces", "RegisterTenant", "start_date=2027-02-29"), "2027-02-29 is not a day of the calendar: February"),
+        (("OperationsService", "GetStatus"), "OperationsService exists in spaces and startups: name one of them"),
         (("spaces", "ListSpaces", "--address", "127.0.0.1:1"), "Nothing answers at 127.0.0.1:1"),
+        (("spaces", "ListSpaces", "--role", "operater"), "There is no role 'operater'. Did you mean operator"),
     ],
 )
-def test_call_says_what_was_wrong_with_it(laptop: Laptop, words: tuple[str, ...], answer: str) -> None:
-    """What does not exist is named together with what was perhaps meant; exit code 1, no traceback."""
-    assert answer in laptop.refused("call", *words)
+def test_call_says_what_was_wrong_with_it(hatchery: LocalHatchery, words: tuple[str, ...], answer: str) -> None:
+    """What does not exist is named together with what may have been meant; exit code 1, no traceback."""
+    assert answer in hatchery.refused("call", *words)
 
 
-def test_a_refusal_is_told_with_its_reason_and_details(laptop: Laptop) -> None:
-    """Code, message, reason and metadata, and each field that is wrong."""
-    missing = laptop.refused("call", "spaces", "GetSpace", "name=spaces/none")
+def test_a_refusal_has_its_reason_and_details(hatchery: LocalHatchery) -> None:
+    """Code, message, reason and metadata are printed, and each field that is not valid."""
+    missing = hatchery.refused("call", "spaces", "GetSpace", "name=spaces/none")
     assert missing.startswith("NOT_FOUND: ")
     assert "reason: SPACE_NOT_FOUND name: spaces/none" in missing
-    wrong = laptop.refused("call", "spaces", "CreateSpace", *SPACE, "space.desks=-1", "space.area_m2=-1")
-    assert "INVALID_ARGUMENT" in wrong
-    assert "space.desks: " in wrong
-    assert "space.area_m2: " in wrong
+    invalid = hatchery.refused("call", "spaces", "CreateSpace", *SPACE, "space.desks=-1", "space.area_m2=-1")
+    assert "INVALID_ARGUMENT" in invalid
+    assert "space.desks: " in invalid
+    assert "space.area_m2: " in invalid
 
 
-def test_call_takes_a_role_or_a_token(laptop: Laptop) -> None:
-    """A call is made as an admin of the laptop, in another role, or with a token that was given."""
-    assert "reason: PERMISSION_DENIED" in laptop.refused(
-        "call", "spaces", "CreateSpace", *SPACE, "--role", "mentor", "--mentor", "m"
-    )
-    token = laptop("token", "--role", "founder", "--startup", "nobody").stdout.strip()
-    assert "reason: PERMISSION_DENIED" in laptop.refused("call", "spaces", "CreateSpace", *SPACE, "--token", token)
-    assert "UNAUTHENTICATED" in laptop.refused("call", "spaces", "ListSpaces", "--token", "none")
-    assert laptop.call("spaces", "ListSpaces", "page_size=1", "--token", token)["spaces"]
+def test_call_takes_a_role_and_scopes_or_a_token(hatchery: LocalHatchery) -> None:
+    """A call is made as an admin, in another role with its scopes, or with a given token."""
+    mentor = ("--role", "mentor", "--scope", "mentors/m")
+    assert "reason: PERMISSION_DENIED" in hatchery.refused("call", "spaces", "CreateSpace", *SPACE, *mentor)
+    token = hatchery("token", "--role", "founder", "--scope", "startups/nobody").stdout.strip()
+    assert "reason: PERMISSION_DENIED" in hatchery.refused("call", "spaces", "CreateSpace", *SPACE, "--token", token)
+    assert "UNAUTHENTICATED" in hatchery.refused("call", "spaces", "ListSpaces", "--token", "none")
+    assert hatchery.call("spaces", "ListSpaces", "page_size=1", "--token", token)["spaces"]
+    first, second = hatchery.call("spaces", "ListSpaces", "page_size=2")["spaces"]
+    update = ("call", "spaces", "UpdateSpace", "space.address=Test Street 1", "update_mask=address")
+    operator = ("--role", "operator", "--scope", first["name"])
+    assert json.loads(hatchery(*update, f"name={first['name']}", *operator).stdout)["address"] == "Test Street 1"
+    hatchery.refused(*update, f"name={second['name']}", *operator)
 
 
-def test_a_token_says_who_where_and_how_long(laptop: Laptop) -> None:
-    """Role, scopes by their full names, subject and lifetime stand in the token, which the issuer signed."""
-    words = ("--role", "operator", "--space", "spaces/a", "--space", "b", "--subject", "people/li", "--hours", "2")
-    token = laptop("token", *words).stdout.strip()
-    key = jwt.PyJWK(json.loads(Path(laptop.home.running().jwks).read_text(encoding="utf-8"))["keys"][0])
+def test_the_claims_of_a_token(hatchery: LocalHatchery) -> None:
+    """Role, scopes, subject and lifetime are in the token, which the issuer has signed."""
+    words = ("--role", "operator", "--scope", "spaces/a", "--scope", "spaces/b/facilities/c")
+    token = hatchery("token", *words, "--subject", "people/li", "--hours", "2").stdout.strip()
+    key = jwt.PyJWK(json.loads(Path(hatchery.home.running().jwks).read_text(encoding="utf-8"))["keys"][0])
     claims = jwt.decode(token, key, algorithms=["EdDSA"], audience="hatchery", issuer="hatchery-laptop")
-    assert (claims["role"], claims["scopes"], claims["sub"]) == ("operator", ["spaces/a", "spaces/b"], "people/li")
+    assert (claims["role"], claims["sub"]) == ("operator", "people/li")
+    assert claims["scopes"] == ["spaces/a", "spaces/b/facilities/c"]
     assert claims["exp"] - claims["iat"] == 7200
-    everywhere = laptop("token", "--role", "official").stdout.strip()
+    everywhere = hatchery("token", "--role", "official").stdout.strip()
     assert jwt.decode(everywhere, options={"verify_signature": False})["scopes"] == ["*"]
+
+
+@pytest.mark.parametrize("role", sorted(ROLE_NAMES))
+def test_every_role_can_have_a_token(hatchery: LocalHatchery, role: str) -> None:
+    """Every role that services know can be used, and their verification accepts the token."""
+    token = hatchery("token", "--role", role, "--scope", "*").stdout.strip()
+    assert hatchery.call("spaces", "ListSpaces", "page_size=1", "--token", token)["spaces"]
 
 
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (("--role", "operator"), "An operator belongs somewhere: say where with --space spaces/…"),
-        (("--role", "mentor"), "A mentor belongs somewhere: say where with --mentor mentors/…"),
-        (("--role", "founder"), "A founder belongs somewhere: say where with --startup startups/…"),
-        (("--role", "operator", "--space", "startups/a"), "'startups/a' is not the name of a resource like spaces/…"),
-        (("--role", "admin", "--hours", "0"), "--hours is between 0 and"),
+        (("--role", "operator"), "The role operator needs a scope: add --scope spaces/…"),
+        (("--role", "mentor"), "The role mentor needs a scope: add --scope mentors/…"),
+        (("--role", "founder"), "The role founder needs a scope: add --scope startups/…"),
+        (("--role", "judge"), "The role judge needs a scope: add --scope events/…"),
+        (("--role", "operator", "--scope", "a"), "The scope 'a' is neither a resource name such as spaces/… nor *."),
+        (("--role", "operator", "--scope", "spaces/"), "The scope 'spaces/' is neither"),
+        (("--role", "operator", "--scope", "spaces/a b"), "The scope 'spaces/a b' is neither"),
+        (("--role", "boss"), "There is no role 'boss'."),
+        (("--role", "admin", "--hours", "0"), "--hours must be more than 0"),
     ],
 )
-def test_a_token_that_makes_no_sense_is_refused(laptop: Laptop, words: tuple[str, ...], answer: str) -> None:
-    """Roles that belong somewhere must be told where, by names of the right kind."""
-    assert answer in laptop.refused("token", *words)
+def test_a_token_that_makes_no_sense_is_refused(hatchery: LocalHatchery, words: tuple[str, ...], answer: str) -> None:
+    """Roles that work for somebody in particular need scopes, and scopes are resource names."""
+    assert answer in hatchery.refused("token", *words)
 
 
 def test_without_an_issuer_there_is_no_token(tmp_path: Path) -> None:
-    """Tokens are minted only where `hatchery up` has made an issuer."""
-    elsewhere = Laptop(tmp_path)
+    """Tokens are signed only where `hatchery up` has created an issuer."""
+    elsewhere = LocalHatchery(tmp_path)
     assert "There is no issuer of tokens" in elsewhere.refused("token", "--role", "admin")
-    assert "Nothing runs with the home" in elsewhere.refused("status")
+    assert "Nothing is running with the home" in elsewhere.refused("status")
 
 
-def test_status_shows_every_service(laptop: Laptop) -> None:
-    """Health, relay, untold and parked facts and the inboxes' lag of each service, for people and for programs."""
-    rows = {row["service"]: row for row in json.loads(laptop("status", "--json").stdout)}
+def test_status_shows_every_service(hatchery: LocalHatchery) -> None:
+    """Health, relay, unpublished and parked facts and the lag of inboxes, for people and for programs."""
+    rows = {row["service"]: row for row in json.loads(hatchery("status", "--json").stdout)}
     assert set(rows) == {"spaces", "startups"}
     assert {row["health"] for row in rows.values()} == {"SERVING"}
     assert rows["spaces"]["relay"] is True
-    assert set(rows["spaces"]["inboxes"]["startups"]) == {"waiting", "in_hand"}
-    table = laptop("status").stdout
+    assert set(rows["spaces"]["inboxes"]["startups"]) == {"pending", "in_flight"}
+    table = hatchery("status").stdout
     assert rows["startups"]["address"] in table
-    assert "SERVING" in table
+    assert "spaces 0+0" in table
 
 
 def test_status_fails_when_a_service_does_not_serve(tmp_path: Path) -> None:
     """A service that does not answer is shown as such, and the exit code is 1."""
     home = Home(tmp_path)
     Issuer.open(home.issuer_folder)
-    home.tell(Run(1, "", "", "", "", str(PROFILE), "", services={"spaces": "127.0.0.1:1"}))
-    done = Laptop(tmp_path)("status", "--home", str(tmp_path), code=1)
+    home.write_run(Run(1, "", "", "", "", str(PROFILE), "", services={"spaces": "127.0.0.1:1"}))
+    done = LocalHatchery(tmp_path)("status", "--home", str(tmp_path), code=1)
     assert "UNREACHABLE" in done.stdout
     assert "Nothing answers at 127.0.0.1:1" in done.stderr
 
 
-def test_the_demo_is_in_and_a_second_seed_changes_nothing(laptop: Laptop) -> None:
-    """Everything in the profile's demo is made once, however often it is seeded."""
-    asked = demo()
-    counts = ", ".join(f"{len(asked[kind])} {kind}" for kind in ("spaces", "startups", "tenancies"))
-    assert f"The demo data is in: {counts}." in laptop.said
-    before = laptop.call("spaces", "ListTenancies", "parent=spaces/-", "page_size=200")["tenancies"]
-    entries = sum(map(len, asked.values()))
-    assert f"The demo data is there already ({entries} entries); nothing was changed." in laptop("seed").stderr
-    assert laptop.call("spaces", "ListTenancies", "parent=spaces/-", "page_size=200")["tenancies"] == before
+@pytest.mark.parametrize("text", ["{", '{"pid": 1}', "[]"])
+def test_a_run_file_of_another_version_is_named(tmp_path: Path, text: str) -> None:
+    """What is in the home is read by other versions too; the message says what to do."""
+    (tmp_path / "run.json").write_text(text, encoding="utf-8")
+    refusal = LocalHatchery(tmp_path).refused("status", "--home", str(tmp_path))
+    assert "run.json was written by another version of hatchery." in refusal
 
 
-def test_a_seed_on_another_day_changes_nothing(laptop: Laptop) -> None:
-    """The demo's days count from the day of the first seeding."""
-    run = laptop.home.running()
-    entries, today = read_demo(PROFILE)
-    token = Issuer.open(laptop.home.issuer_folder).token("people/demo", "admin", ["*"], timedelta(hours=1))
-    with (
-        grpc.insecure_channel(run.services["spaces"]) as spaces,
-        grpc.insecure_channel(run.services["startups"]) as startups,
-    ):
-        seeding = Seeding(SpaceServiceStub(spaces), StartupServiceStub(startups), token)
-        seeded = seeding.run(entries, today + timedelta(days=3))
-    assert (seeded.made, seeded.changed, seeded.refused) == ({}, [], [])
-
-
-def test_what_changed_in_the_profile_is_left_as_it_is(laptop: Laptop, tmp_path: Path) -> None:
-    """A demo entry that was seeded with other values is named, not made twice; its tenancies stay too."""
-    changed = shutil.copytree(PROFILE, tmp_path / "changed")
-    text = (changed / "demo.toml").read_text(encoding="utf-8")
-    key, desks = demo()["spaces"][0]["key"], demo()["spaces"][0]["desks"]
-    (changed / "demo.toml").write_text(text.replace(f"desks = {desks}", f"desks = {desks}0", 1), encoding="utf-8")
-    assert (
-        f"Left as they are, though the profile has changed since: spaces/{key}" in laptop("seed", str(changed)).stderr
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("[[spaces", "cannot be used"),
-        ('[[tenancies]]\nkey = "t"\nspace = "s"\nstartup = "u"\n', "names spaces/s and startups/u, and not both are"),
-        ('[[spaces]]\nkey = "s"\nrooms = 3\n', "SpaceSpec has no field 'rooms' in space."),
-    ],
-)
-def test_a_demo_that_makes_no_sense_is_refused(laptop: Laptop, tmp_path: Path, text: str, answer: str) -> None:
-    """What is wrong with a profile's demo is said by its name."""
-    bad = shutil.copytree(PROFILE, tmp_path / "bad")
-    (bad / "demo.toml").write_text(text, encoding="utf-8")
-    assert answer in laptop.refused("seed", str(bad))
-
-
-async def test_parked_facts_can_be_seen_and_replayed(laptop: Laptop) -> None:
-    """A fact that cannot be handled is listed and shown with its cause, and stays parked while the cause stands."""
-    assert "No fact is parked in spaces or startups." in laptop("parked", "list").stderr
-    seed = laptop.home.folder / "nats" / "keys" / "admin.nk"
-    told = await nats.connect(f"nats://{laptop.home.running().nats}", nkeys_seed=str(seed))
+async def test_parked_facts_can_be_shown_and_replayed(hatchery: LocalHatchery) -> None:
+    """A fact that fails is listed and shown with its error, and stays parked while the cause lasts."""
+    assert "No fact is parked in spaces or startups." in hatchery("parked", "list").stderr
+    seed = hatchery.home.folder / "nats" / "keys" / "admin.nk"
+    client = await nats.connect(f"nats://{hatchery.home.running().nats}", nkeys_seed=str(seed))
     try:
         headers = {"ce-id": "poison", "ce-type": "hatchery.startups.v1.StartupRegistered", "ce-subject": "startups/x"}
-        ack = await told.jetstream().publish("hatchery.startups.v1.StartupRegistered", b"\xff", headers=headers)
+        ack = await client.jetstream().publish("hatchery.startups.v1.StartupRegistered", b"\xff", headers=headers)
     finally:
-        await told.close()
+        await client.close()
 
     poison = f"startups-{ack.seq}"
-
-    async def parked() -> bool:
-        return f"parkedFacts/{poison}" in laptop("parked", "list", "spaces").stdout
-
-    await eventually(parked)
-    listed = laptop("parked", "list").stdout
-    assert "hatchery.startups.v1.StartupRegistered of startups/x, tried 1 times" in listed
-    assert json.loads(laptop("parked", "show", "spaces", poison).stdout)["name"] == f"parkedFacts/{poison}"
-    assert "STILL_PARKED" in laptop.refused("parked", "replay", "spaces", f"parkedFacts/{poison}")
-    assert f"parkedFacts/{poison}" in laptop.refused("parked", "replay", "spaces")
-    assert "No fact is parked in startups." in laptop("parked", "replay", "startups").stderr
-    assert "PARKED_FACT_NOT_FOUND" in laptop.refused("parked", "show", "spaces", "other")
+    wait_for(lambda: f"parkedFacts/{poison}" in hatchery("parked", "list", "spaces").stdout)
+    listed = hatchery("parked", "list").stdout
+    assert "hatchery.startups.v1.StartupRegistered of startups/x, tries: 1" in listed
+    assert json.loads(hatchery("parked", "show", "spaces", poison).stdout)["name"] == f"parkedFacts/{poison}"
+    assert "STILL_PARKED" in hatchery.refused("parked", "replay", "spaces", f"parkedFacts/{poison}")
+    assert f"parkedFacts/{poison}" in hatchery.refused("parked", "replay", "spaces")
+    assert "No fact is parked in startups." in hatchery("parked", "replay", "startups").stderr
+    assert "PARKED_FACT_NOT_FOUND" in hatchery.refused("parked", "show", "spaces", "other")
 
 
-def test_a_command_that_does_not_exist_is_named(laptop: Laptop) -> None:
-    """A slip of the fingers is answered with what was perhaps meant."""
-    assert "Did you mean 'status'?" in " ".join(laptop("stats", code=2).stderr.split())
+def test_a_command_that_does_not_exist_is_named(hatchery: LocalHatchery) -> None:
+    """A typing error is answered with what may have been meant."""
+    assert "Did you mean 'status'?" in " ".join(hatchery("stats", code=2).stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -265,8 +256,9 @@ def test_a_command_that_does_not_exist_is_named(laptop: Laptop) -> None:
         ("call spaces List", ["ListSpaces", "ListTenancies", "ListParkedFacts"]),
         ("call startups GetSt", ["GetStartup", "GetStatus"]),
         ("parked replay st", ["startups"]),
+        ("token --role o", ["official", "operator"]),
     ],
 )
-def test_a_shell_completes_services_and_methods(typed: str, offered: list[str]) -> None:
-    """What can be called is offered without asking anybody who runs."""
+def test_a_shell_completes_services_methods_and_roles(typed: str, offered: list[str]) -> None:
+    """What can be typed is offered without any service running."""
     assert complete(typed) == offered

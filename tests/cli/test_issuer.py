@@ -1,4 +1,4 @@
-"""The laptop's issuer: a key of its own that nobody else may read, and the JWKS that services verify by."""
+"""The laptop's issuer: a private key that only its owner can read, and the JWKS with which services verify."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from libs.cli.issuer import Issuer
 
 
-def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
-    """The private key's file may be read by nobody but its owner, and the JWKS holds none of it."""
+def test_only_the_owner_can_read_the_key(tmp_path: Path) -> None:
+    """The private key's file is closed to others, and the JWKS has only the public half."""
     issuer = Issuer.open(tmp_path / "issuer")
     assert (tmp_path / "issuer" / "key.pem").stat().st_mode & 0o777 == 0o600
     (key,) = json.loads(issuer.jwks.read_text())["keys"]
@@ -22,7 +22,7 @@ def test_the_key_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_a_reopened_issuer_keeps_its_key(tmp_path: Path) -> None:
-    """Yesterday's tokens count today: an issuer that is opened again has the key that it had."""
+    """Tokens stay valid over a restart, because an issuer that is opened again has the same key."""
     first, second = Issuer.open(tmp_path), Issuer.open(tmp_path)
     assert first.kid == second.kid
     (key,) = jwt.PyJWKSet.from_json(second.jwks.read_text()).keys
@@ -30,8 +30,8 @@ def test_a_reopened_issuer_keeps_its_key(tmp_path: Path) -> None:
     assert claims["sub"] == "a"
 
 
-def test_a_token_says_who_may_do_what_and_until_when(tmp_path: Path) -> None:
-    """A token bears subject, role, scopes and issuer, and ends after its lifetime."""
+def test_the_claims_of_a_token(tmp_path: Path) -> None:
+    """A token has subject, role, scopes and issuer, and expires after its lifetime."""
     token = Issuer.open(tmp_path).token("a", "operator", ("spaces/1",), timedelta(minutes=5))
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["sub"] == "a"
@@ -41,7 +41,7 @@ def test_a_token_says_who_may_do_what_and_until_when(tmp_path: Path) -> None:
 
 
 def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
-    """A key that is not of the issuer's kind stops the start instead of signing what nobody accepts."""
+    """A key of another kind is refused at once, because no service would accept what it signs."""
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

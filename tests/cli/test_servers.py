@@ -1,7 +1,8 @@
-"""The servers of a laptop: real ones, started, stopped, killed and started again."""
+"""The MongoDB and NATS servers of a laptop: started, stopped, killed and restarted."""
 
 import asyncio
 import os
+import signal
 import socket
 import stat
 from collections.abc import AsyncIterator, Iterator
@@ -16,44 +17,64 @@ from nats.js.api import StorageType
 from pymongo import MongoClient, timeout
 from pymongo.errors import OperationFailure
 
-from libs.cli.servers import Mongo, Nats, Servers, start_mongo, start_nats
-from libs.cli.servers.children import Child, command_line, free, free_port
-from libs.cli.servers.mongo import database
-from libs.cli.trouble import Trouble
+from libs.cli.errors import CliError
+from libs.cli.servers.child import Child, command_line
+from libs.cli.servers.mongo import Mongo, database, start_mongo
+from libs.cli.servers.nats import Nats, start_nats
+from libs.cli.servers.ports import free_port, is_free
+from libs.cli.stop import Stop, StopRequested
 
 pytestmark = pytest.mark.servers
 
-Documents = MongoClient[dict[str, Any]]
-Troubles = asyncio.Queue[str]
+MongoDocuments = MongoClient[dict[str, Any]]
+Errors = asyncio.Queue[str]
+FACT = "v1.SomethingHappened"
+
+
+@pytest.fixture(autouse=True)
+def no_external_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests use servers of their own, whatever the environment names."""
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    monkeypatch.delenv("NATS_URL", raising=False)
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    """Both servers, of our own, whatever the environment names."""
+def mongodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongo]:
+    """A MongoDB for this file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MONGODB_URI", raising=False)
+        server = start_mongo(tmp_path_factory.mktemp("mongodb"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
+    """A NATS server for this file."""
+    with pytest.MonkeyPatch.context() as patch:
         patch.delenv("NATS_URL", raising=False)
-        with Servers(tmp_path_factory.mktemp("servers")) as both:
-            yield both
+        server = start_nats(tmp_path_factory.mktemp("nats"))
+    yield server
+    server.stop()
 
 
 def insert(mongo: Mongo, service: str, database: str) -> int:
-    """Write one document as a service's user, in a transaction; how many there are then."""
-    with Documents(mongo.uri(service), serverSelectionTimeoutMS=10_000) as client:
+    """Write a document as a service's user, in a transaction. Return how many there are then."""
+    with MongoDocuments(mongo.uri(service), serverSelectionTimeoutMS=10_000) as client:
         things = client[database]["things"]
-        things.insert_one({"as": "a collection that exists"})
+        things.insert_one({"for": "a collection that exists"})
         with client.start_session() as session, session.start_transaction():
             things.insert_one({"by": service}, session=session)
         return things.count_documents({"by": service})
 
 
 @asynccontextmanager
-async def connected(server: Nats, seed: Path | None, trouble: Troubles | None = None) -> AsyncIterator[Client]:
-    """A connection with one key; what the server refuses is put into `trouble`."""
+async def connected(server: Nats, seed: Path | None, errors: Errors | None = None) -> AsyncIterator[Client]:
+    """Connect with a key. The server's refusals are put into `errors`."""
 
     async def note(error: Exception) -> None:
-        if trouble is not None:
-            await trouble.put(str(error))
+        if errors is not None:
+            await errors.put(str(error))
 
     client = await nats.connect(server.url, nkeys_seed=str(seed) if seed else None, error_cb=note)
     try:
@@ -62,131 +83,129 @@ async def connected(server: Nats, seed: Path | None, trouble: Troubles | None = 
         await client.close()
 
 
-async def refused(trouble: Troubles) -> None:
-    """Wait until the server has said no; it says so on its own time."""
-    assert "permissions violation" in await asyncio.wait_for(trouble.get(), 10)
+async def refused(errors: Errors) -> None:
+    """Wait for the server's refusal, which arrives asynchronously."""
+    assert "permissions violation" in await asyncio.wait_for(errors.get(), 10)
 
 
-def test_what_a_crash_left_locked_is_soon_free(servers: Servers) -> None:
-    """A transaction that nobody ends keeps its documents for seconds, not for a minute."""
-    with Documents(servers.mongo.uri("spaces"), serverSelectionTimeoutMS=10_000) as client:
+def test_documents_locked_by_a_crash_are_soon_free(mongodb: Mongo) -> None:
+    """A transaction that nobody ends locks its documents for seconds, not for a minute."""
+    with MongoDocuments(mongodb.uri("spaces"), serverSelectionTimeoutMS=10_000) as client:
         things = client[database("spaces")]["locked"]
         things.insert_one({"_id": 1})
         session = client.start_session()
         session.start_transaction()
-        things.update_one({"_id": 1}, {"$set": {"by": "one who dies"}}, session=session)
+        things.update_one({"_id": 1}, {"$set": {"by": "one that crashed"}}, session=session)
         with timeout(20):
-            things.update_one({"_id": 1}, {"$set": {"by": "one who goes on"}})
-        assert things.find_one() == {"_id": 1, "by": "one who goes on"}
+            things.update_one({"_id": 1}, {"$set": {"by": "one that goes on"}})
+        assert things.find_one() == {"_id": 1, "by": "one that goes on"}
 
 
-def test_a_services_user_reaches_its_own_database_only(servers: Servers) -> None:
-    """MongoDB: one user per service, which writes to its own database and is refused everywhere else."""
-    assert insert(servers.mongo, "spaces", "hatchery_spaces") == 1
+def test_a_services_user_has_its_own_database_only(mongodb: Mongo) -> None:
+    """MongoDB has a user for each service, who can write to the service's database and is refused everywhere else."""
+    assert insert(mongodb, "spaces", "hatchery_spaces") == 1
     for foreign in ("hatchery_startups", "admin", "anything"):
         with pytest.raises(OperationFailure, match="not authorized"):
-            insert(servers.mongo, "spaces", foreign)
+            insert(mongodb, "spaces", foreign)
 
 
-def test_nobody_enters_mongodb_without_a_password(servers: Servers) -> None:
-    """Loopback is let in only until the first user exists."""
+def test_mongodb_requires_a_password(mongodb: Mongo) -> None:
+    """Loopback needs no password only until the first user exists."""
     with (
-        Documents("127.0.0.1", servers.mongo.port, directConnection=True) as client,
+        MongoDocuments("127.0.0.1", mongodb.port, directConnection=True) as client,
         pytest.raises(OperationFailure, match="requires authentication"),
     ):
         client["hatchery_spaces"]["things"].find_one()
 
 
-def test_the_admin_may_use_any_database(servers: Servers) -> None:
-    """Tests take one database each, by the admin's address."""
-    with Documents(servers.mongo.admin_uri) as client:
+def test_the_admin_can_use_any_database(mongodb: Mongo) -> None:
+    """Tests use a database each, with the administrator's connection string."""
+    with MongoDocuments(mongodb.admin_uri) as client:
         client["one_test"]["things"].insert_one({})
         client.drop_database("one_test")
         assert "one_test" not in client.list_database_names()
 
 
-def test_secrets_are_readable_by_their_owner_alone(servers: Servers) -> None:
+def test_only_the_owner_can_read_secrets(mongodb: Mongo, nats_server: Nats) -> None:
     """Passwords, the key file, the seeds and the server's configuration are private files."""
-    mongo, nats_folder = servers.mongo.folder, servers.nats.folder
     files = [
-        mongo / "passwords.json",
-        mongo / "keyfile",
-        nats_folder / "nats.conf",
-        *nats_folder.glob("keys/*"),
+        mongodb.folder / "passwords.json",
+        mongodb.folder / "keyfile",
+        nats_server.folder / "nats.conf",
+        *nats_server.folder.glob("keys/*"),
     ]
     assert len(files) >= 7
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-async def test_a_service_tells_its_own_facts_only(servers: Servers) -> None:
-    """NATS: a service publishes to its own subjects; another's are refused."""
-    trouble = Troubles()
-    async with connected(servers.nats, servers.nats.seed_file("spaces"), trouble) as client:
+async def test_a_service_publishes_its_own_facts_only(nats_server: Nats) -> None:
+    """A service publishes to its own subjects, once per id; to the subjects of another it cannot."""
+    errors = Errors()
+    async with connected(nats_server, nats_server.seed_file("spaces"), errors) as client:
         stream = client.jetstream()
         await stream.add_stream(name="SPACES", subjects=["hatchery.spaces.>"], storage=StorageType.FILE)
-        told = await stream.publish("hatchery.spaces.v1.Told", b"", headers={"Nats-Msg-Id": "once"})
-        again = await stream.publish("hatchery.spaces.v1.Told", b"", headers={"Nats-Msg-Id": "once"})
-        assert (told.stream, told.seq, again.duplicate) == ("SPACES", 1, True)
-        assert trouble.empty()
-        await client.publish("hatchery.startups.v1.Told", b"")
-        await refused(trouble)
+        first = await stream.publish(f"hatchery.spaces.{FACT}", b"", headers={"Nats-Msg-Id": "once"})
+        again = await stream.publish(f"hatchery.spaces.{FACT}", b"", headers={"Nats-Msg-Id": "once"})
+        assert (first.stream, first.seq, again.duplicate) == ("SPACES", 1, True)
+        assert errors.empty()
+        await client.publish(f"hatchery.startups.{FACT}", b"")
+        await refused(errors)
 
 
-async def test_a_service_heeds_others_by_a_consumer_of_its_own_name(servers: Servers) -> None:
-    """NATS: a service makes, reads and acknowledges the durable that is named after it, and no other."""
-    trouble = Troubles()
+async def test_a_service_subscribes_through_its_own_consumer(nats_server: Nats) -> None:
+    """A service creates, reads and acknowledges the durable consumer that is named after it, and no other."""
+    errors = Errors()
     async with (
-        connected(servers.nats, servers.nats.seed_file("events")) as events,
-        connected(servers.nats, servers.nats.seed_file("startups"), trouble) as startups,
+        connected(nats_server, nats_server.seed_file("events")) as events,
+        connected(nats_server, nats_server.seed_file("startups"), errors) as startups,
     ):
         await events.jetstream().add_stream(name="EVENTS", subjects=["hatchery.events.>"])
-        await events.jetstream().publish("hatchery.events.v1.Told", b"body")
-        heeding = startups.jetstream()
-        inbox = await heeding.pull_subscribe("hatchery.events.>", durable="startups", stream="EVENTS")
+        await events.jetstream().publish(f"hatchery.events.{FACT}", b"body")
+        stream = startups.jetstream()
+        inbox = await stream.pull_subscribe("hatchery.events.>", durable="startups", stream="EVENTS")
         (fact,) = await inbox.fetch(1, timeout=5)
         await fact.ack_sync()
-        info = await heeding.consumer_info("EVENTS", "startups")
+        info = await stream.consumer_info("EVENTS", "startups")
         assert (fact.data, info.num_pending, info.num_ack_pending) == (b"body", 0, 0)
-        assert trouble.empty()
+        assert errors.empty()
         with pytest.raises((nats.errors.TimeoutError, nats.errors.NoRespondersError)):
-            await heeding.add_consumer("EVENTS", durable_name="mentors", timeout=0.2)
-        await refused(trouble)
+            await stream.add_consumer("EVENTS", durable_name="mentors", timeout=0.2)
+        await refused(errors)
 
 
-@pytest.mark.parametrize("act", ["delete_stream", "purge_stream"])
-async def test_a_service_cannot_undo_what_was_told(servers: Servers, act: str) -> None:
-    """NATS: no service deletes or purges a stream, not even its own."""
-    trouble = Troubles()
-    async with connected(servers.nats, servers.nats.seed_file("mentors"), trouble) as client:
+@pytest.mark.parametrize("method", ["delete_stream", "purge_stream"])
+async def test_a_service_cannot_remove_published_facts(nats_server: Nats, method: str) -> None:
+    """No service deletes or purges a stream, not even its own."""
+    errors = Errors()
+    async with connected(nats_server, nats_server.seed_file("mentors"), errors) as client:
         stream = client.jetstream(timeout=0.2)
         await stream.add_stream(name="MENTORS", subjects=["hatchery.mentors.>"])
         with pytest.raises((nats.errors.TimeoutError, nats.errors.NoRespondersError)):
-            await getattr(stream, act)("MENTORS")
-        await refused(trouble)
+            await getattr(stream, method)("MENTORS")
+        await refused(errors)
 
 
-async def test_a_service_does_not_listen_in(servers: Servers) -> None:
-    """NATS: facts are heard through a consumer, never by subscribing to another's subjects."""
-    trouble = Troubles()
-    async with connected(servers.nats, servers.nats.seed_file("startups"), trouble) as client:
+async def test_a_service_cannot_subscribe_to_subjects(nats_server: Nats) -> None:
+    """Facts are received through a consumer, never by subscribing to the subjects of another service."""
+    errors = Errors()
+    async with connected(nats_server, nats_server.seed_file("startups"), errors) as client:
         await client.subscribe("hatchery.spaces.>")
-        await refused(trouble)
+        await refused(errors)
 
 
-def test_nobody_enters_nats_without_a_key(servers: Servers) -> None:
+def test_nats_requires_a_key(nats_server: Nats) -> None:
     """A connection without one of the keys is refused."""
-    with socket.create_connection(("127.0.0.1", servers.nats.port), timeout=10) as line:
-        line.sendall(b"CONNECT {}\r\nPING\r\n")
-        said = line.makefile("rb")
-        assert said.readline().startswith(b"INFO ")
-        assert b"Authorization Violation" in said.readline()
-        said.close()
+    with socket.create_connection(("127.0.0.1", nats_server.port), timeout=10) as connection:
+        connection.sendall(b"CONNECT {}\r\nPING\r\n")
+        lines = connection.makefile("rb")
+        assert lines.readline().startswith(b"INFO ")
+        assert b"Authorization Violation" in lines.readline()
+        lines.close()
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-def test_mongodb_keeps_documents_port_and_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+def test_mongodb_keeps_documents_port_and_passwords(tmp_path: Path, end: str) -> None:
     """A start on an existing folder, after a clean stop or a crash, finds everything as it was."""
-    monkeypatch.delenv("MONGODB_URI", raising=False)
     first = start_mongo(tmp_path)
     insert(first, "spaces", "hatchery_spaces")
     getattr(first, end)()
@@ -199,9 +218,8 @@ def test_mongodb_keeps_documents_port_and_passwords(tmp_path: Path, monkeypatch:
         again.stop()
 
 
-def test_mongodb_moves_to_another_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replica set that was made under one port takes writes under another."""
-    monkeypatch.delenv("MONGODB_URI", raising=False)
+def test_mongodb_moves_to_another_port(tmp_path: Path) -> None:
+    """A replica set that was created with one port takes writes on another, also from users that are new."""
     start_mongo(tmp_path).stop()
     moved = start_mongo(tmp_path, free_port(), services=("spaces", "programmes"))
     try:
@@ -211,14 +229,22 @@ def test_mongodb_moves_to_another_port(tmp_path: Path, monkeypatch: pytest.Monke
         moved.stop()
 
 
-async def test_nats_keeps_streams_and_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fact that was acknowledged is there after the server was killed."""
-    monkeypatch.delenv("NATS_URL", raising=False)
+def test_documents_with_other_passwords_are_named(tmp_path: Path) -> None:
+    """When the file with the passwords is lost, the message says what to restore, and nothing keeps running."""
+    start_mongo(tmp_path).stop()
+    (tmp_path / "passwords.json").unlink()
+    with pytest.raises(CliError, match="created with other passwords"):
+        start_mongo(tmp_path)
+    assert not (tmp_path / "mongod.pid").exists()
+
+
+async def test_nats_keeps_streams_and_keys(tmp_path: Path) -> None:
+    """A fact that was acknowledged is still there after the server was killed."""
     server = start_nats(tmp_path)
     try:
         async with connected(server, server.seed_file("spaces")) as client:
             await client.jetstream().add_stream(name="SPACES", subjects=["hatchery.spaces.>"])
-            await client.jetstream().publish("hatchery.spaces.v1.Told", b"")
+            await client.jetstream().publish(f"hatchery.spaces.{FACT}", b"")
         server.kill()
         server = start_nats(tmp_path)
         async with connected(server, server.admin_seed_file) as client:
@@ -227,37 +253,38 @@ async def test_nats_keeps_streams_and_keys(tmp_path: Path, monkeypatch: pytest.M
         server.stop()
 
 
-def test_servers_that_are_given_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With MONGODB_URI and NATS_URL set nothing is started, and nothing of theirs is stopped."""
+def test_external_servers_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With MONGODB_URI and NATS_URL nothing is started, and nothing external is stopped."""
     monkeypatch.setenv("MONGODB_URI", "mongodb://someone:secret@db.example:27017/?replicaSet=rs0")
     monkeypatch.setenv("NATS_URL", "nats://nats.example:4222")
-    with Servers(tmp_path) as both:
-        assert both.mongo.uri("spaces") == both.mongo.admin_uri == os.environ["MONGODB_URI"]
-        assert both.mongo.address == "db.example:27017"
-        assert (both.nats.url, both.nats.seed_file("spaces")) == ("nats://nats.example:4222", None)
-        with pytest.raises(Trouble, match="MONGODB_URI"):
-            both.mongo.kill()
+    mongo, nats_server = start_mongo(tmp_path), start_nats(tmp_path)
+    assert mongo.uri("spaces") == mongo.admin_uri == os.environ["MONGODB_URI"]
+    assert mongo.address == "db.example:27017"
+    assert (nats_server.url, nats_server.seed_file("spaces")) == ("nats://nats.example:4222", None)
+    nats_server.stop()
+    mongo.stop()
+    with pytest.raises(CliError, match="MONGODB_URI"):
+        mongo.kill()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_taken_port_is_named(tmp_path: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that another program holds is refused by its number before anything starts."""
-    monkeypatch.delenv("NATS_URL", raising=False)
-    with pytest.raises(Trouble, match=f"Port {servers.nats.port} is taken"):
-        start_nats(tmp_path, servers.nats.port)
+def test_a_taken_port_is_named(tmp_path: Path, nats_server: Nats) -> None:
+    """A port that another program uses is refused by its number before anything starts."""
+    with pytest.raises(CliError, match=f"Port {nats_server.port} is in use"):
+        start_nats(tmp_path, nats_server.port)
 
 
-def test_a_child_that_dies_early_shows_its_last_words(tmp_path: Path) -> None:
-    """Whoever waits for a child that ends instead hears why, from its log."""
+def test_the_log_of_a_child_that_exits_early_is_shown(tmp_path: Path) -> None:
+    """A wait for a child that exits instead ends with the reason, from its log."""
     child = Child("sh", ["sh", "-c", "echo no such luck >&2; exit 3"], tmp_path / "sh.log")
     child.start()
-    with pytest.raises(Trouble, match=r"(?s)sh ended before it was ready.*no such luck"):
+    with pytest.raises(CliError, match=r"(?s)sh exited before it was ready \(exit code 3\).*no such luck"):
         child.wait_until(lambda: False, 10)
     child.stop()
 
 
-def test_what_an_earlier_run_left_behind_is_ended(tmp_path: Path) -> None:
-    """Two of the same program never work on one folder: the older one is ended first."""
+def test_a_leftover_of_an_earlier_run_is_stopped(tmp_path: Path) -> None:
+    """Two of the same program never use one folder: the older one is stopped first."""
     older, younger = (Child("sleep", ["sleep", "600"], tmp_path / "sleep.log") for _ in range(2))
     older.start()
     older.wait_until(lambda: command_line(older.pid) == ["sleep", "600"], 10)
@@ -270,17 +297,38 @@ def test_what_an_earlier_run_left_behind_is_ended(tmp_path: Path) -> None:
         older.stop()
 
 
-def test_a_child_that_does_not_listen_is_killed(tmp_path: Path) -> None:
-    """A stop ends after the grace at the latest, whatever the child does with SIGTERM."""
+def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    """A stop ends with the grace period at the latest."""
     child = Child("deaf", ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"], tmp_path / "deaf.log")
     child.start()
-    child.wait_until(lambda: "  deaf" in child.last_words(), 10)
+    child.wait_until(lambda: "  deaf" in child.log_tail(), 10)
     child.stop(grace=0.1)
     assert not child.running
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_requested_stop_interrupts_the_start_of_mongodb(tmp_path: Path, frozen: bool) -> None:
+    """The wait for a server that starts, or hangs while it does, is given up, and the server is stopped."""
+    stop = Stop()
+
+    def freeze_and_request(*_: object) -> None:
+        pid_file = tmp_path / "mongod.pid"
+        if frozen and pid_file.exists():
+            os.kill(int(pid_file.read_text(encoding="ascii")), signal.SIGSTOP)
+        stop.requested = True
+
+    before = signal.signal(signal.SIGALRM, freeze_and_request)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)  # a start on an empty folder takes longer
+    try:
+        with pytest.raises(StopRequested):
+            start_mongo(tmp_path, stop=stop)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not (tmp_path / "mongod.pid").exists()
+
+
 def test_free_ports_are_outside_those_of_outgoing_connections() -> None:
-    """A client that knocks at a stopped server's port never meets itself there."""
+    """A client that connects to a stopped server's port never connects to itself."""
     port = free_port()
     assert 20_000 <= port < 32_768
-    assert free(port)
+    assert is_free(port)
