@@ -1,26 +1,25 @@
-"""What the tests of spaces share: a database for each, and the store on it."""
+"""A database and a running store of spaces for each test."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from libs.api.hatchery.spaces.v1 import facts_pb2
-from libs.cli.servers import Mongo
-from libs.common.clock import Clock
-from libs.common.documents import Documents
+from libs.cli.servers.mongo import Mongo
+from libs.common.store.database import Database
 from services.spaces.store import SpacesStore
-from tests.spaces.keeping import SETTINGS, database, running
+from tests.support.store_fixtures import new_database, new_store, running
 
 
 @pytest.fixture
-async def documents(mongo: Mongo) -> AsyncIterator[Documents]:
-    """A database of the test's own."""
-    async with database(mongo) as opened:
+async def database(mongo: Mongo) -> AsyncIterator[Database]:
+    """An empty database."""
+    async with new_database(mongo) as opened:
         yield opened
 
 
 @pytest.fixture
-async def store(documents: Documents) -> AsyncIterator[SpacesStore]:
-    """The store of spaces on it, its loop under way."""
-    async with running(SpacesStore(documents, facts_pb2, Clock(), SETTINGS)) as kept:
-        yield kept
+async def store(database: Database) -> AsyncIterator[SpacesStore]:
+    """The store of spaces on the database, running."""
+    async with running(new_store(SpacesStore, database, facts_pb2)) as started:
+        yield started

@@ -1,26 +1,25 @@
-"""What the tests of startups share: a database for each, and the store on it."""
+"""A database and a running store of startups for each test."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
 from libs.api.hatchery.startups.v1 import facts_pb2
-from libs.cli.servers import Mongo
-from libs.common.clock import Clock
-from libs.common.documents import Documents
+from libs.cli.servers.mongo import Mongo
+from libs.common.store.database import Database
 from services.startups.store import StartupsStore
-from tests.spaces.keeping import SETTINGS, database, running
+from tests.support.store_fixtures import new_database, new_store, running
 
 
 @pytest.fixture
-async def documents(mongo: Mongo) -> AsyncIterator[Documents]:
-    """A database of the test's own."""
-    async with database(mongo) as opened:
+async def database(mongo: Mongo) -> AsyncIterator[Database]:
+    """An empty database."""
+    async with new_database(mongo) as opened:
         yield opened
 
 
 @pytest.fixture
-async def store(documents: Documents) -> AsyncIterator[StartupsStore]:
-    """The store of startups on it, its loop under way."""
-    async with running(StartupsStore(documents, facts_pb2, Clock(), SETTINGS)) as kept:
-        yield kept
+async def store(database: Database) -> AsyncIterator[StartupsStore]:
+    """The store of startups on the database, running."""
+    async with running(new_store(StartupsStore, database, facts_pb2)) as started:
+        yield started
