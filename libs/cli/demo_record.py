@@ -1,6 +1,7 @@
 """Remembers in the home folder on which day each demo entry was first sent, and which resource it created."""
 
 import json
+import os
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -54,7 +55,7 @@ class DemoRecord:
     def save(self) -> None:
         """Write the file, whole."""
         entries = {key: {"day": day.isoformat(), "name": self.name(key)} for key, day in sorted(self._days.items())}
-        fresh = self._file.with_suffix(".new")
+        fresh = self._file.with_suffix(f".{os.getpid()}.new")  # `hatchery up` and `hatchery seed` may both write
         fresh.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         fresh.replace(self._file)
 

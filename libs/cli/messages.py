@@ -9,7 +9,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 
-from libs.cli.dates import Today, parse_day, parse_instant
+from libs.cli.dates import Today, calendar_error, parse_day, parse_instant
 from libs.cli.errors import CliError
 from libs.cli.suggestions import suggest
 
@@ -83,7 +83,19 @@ class _Converter:
         parsed = _parsed(value, path) if isinstance(value, str) else value
         if not isinstance(parsed, Mapping):
             raise CliError(f"{path} is a {kind.name}: give it as JSON, or its fields as {path}.<field>=<value>.")
+        if list(kind.fields_by_name) == DATE_FIELDS:
+            _ensure_exists(parsed, path)
         return self.message(kind, parsed, path)
+
+
+def _ensure_exists(day: Mapping[str, Any], path: str) -> None:
+    """Refuse a day that is given by its three fields and is not in the calendar."""
+    try:
+        year, month, number = (int(day[field]) for field in DATE_FIELDS)
+    except (KeyError, TypeError, ValueError):
+        return  # a field is missing, or not a number: that is not about the calendar
+    if wrong := calendar_error(f"{year:04}-{month:02}-{number:02}"):
+        raise CliError(f"{path}: {wrong}.")
 
 
 def _constant(kind: EnumDescriptor, value: str, path: str) -> str:
