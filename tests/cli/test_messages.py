@@ -78,6 +78,11 @@ def test_masks_have_the_names_of_the_proto() -> None:
     [
         ({"nme": "x"}, r"EndTenancyRequest has no field 'nme'\. Did you mean name"),
         ({"end_date": "2027-02-29"}, r"end_date: 2027-02-29 is not a day of the calendar: February 2027 has 28 days\."),
+        (
+            {"end_date": {"year": "2026", "month": "4", "day": "31"}},
+            r"2026-04-31 is not a day of the calendar: April",
+        ),
+        ({"end_date": '{"year":2026,"month":13,"day":1}'}, r"there is no month 13\."),
         ({"end_date": {"moth": 2}}, r"Date has no field 'moth' in end_date\. Did you mean month\?"),
         ({"end_reason": "bored"}, r"end_reason has no value 'bored'\. Known: END_REASON_UNSPECIFIED, "),
         ({"name": ["a"]}, r"EndTenancyRequest cannot be made of these values"),

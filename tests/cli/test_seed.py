@@ -53,7 +53,7 @@ def copy_profile(tmp_path: Path) -> Path:
 
 @contextmanager
 def seeder(
-    hatchery: LocalHatchery, record: Path, *services: str, days: int = 0, retry_seconds: float = 20
+    hatchery: LocalHatchery, record: Path, *services: str, days: int = 0, stop: Stop | None = None
 ) -> Iterator[Seeder]:
     """Yield what seeds some of the services, so many days after today."""
     today = read_today(PROFILE)
@@ -65,7 +65,7 @@ def seeder(
             name: (run.services[name], stack.enter_context(grpc.insecure_channel(run.services[name])))
             for name in services or run.services
         }
-        yield Seeder(channels, token, DemoRecord(record, later), Stop(), retry_seconds)
+        yield Seeder(channels, token, DemoRecord(record, later), stop or Stop())
 
 
 def relative(calls: list[DemoCall]) -> set[str]:
@@ -158,10 +158,10 @@ def test_a_seeding_can_be_stopped_and_goes_on_later(hatchery: LocalHatchery, tmp
     """A stop in the middle cancels what is in flight. The next seeding gets the same replies and finishes."""
     calls = read_demo(PROFILE)
     file = Path(shutil.copy(hatchery.home.demo_file, tmp_path / "record.json"))
-    with seeder(hatchery, file) as stopped:
-        stopped._stop.requested = True  # noqa: SLF001 - as a signal does it
-        with pytest.raises(StopRequested):
-            stopped.run(calls)
+    stop = Stop()
+    stop.requested = True
+    with seeder(hatchery, file, stop=stop) as stopped, pytest.raises(StopRequested):
+        stopped.run(calls)
     with seeder(hatchery, file) as later:
         report = later.run(calls)
     assert (report.existing, report.changed, report.failed) == (len(calls), [], [])

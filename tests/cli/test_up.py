@@ -173,11 +173,13 @@ def test_it_stops_when_its_output_is_lost(own: LocalHatchery) -> None:
     assert own.pids() == {}
 
 
-def test_it_stops_when_its_window_is_closed(own: LocalHatchery) -> None:
-    """The terminal shows the progress of the start; when it is closed, everything stops (SIGHUP)."""
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk", "ascii"])
+def test_it_stops_when_its_window_is_closed(own: LocalHatchery, encoding: str) -> None:
+    """A terminal of any encoding shows the progress of the start; when it is closed, everything stops (SIGHUP)."""
     terminal, side = pty.openpty()
     command = ["setsid", "--ctty", *UP]
-    with subprocess.Popen(command, env=own.env, cwd=ROOT, stdin=side, stdout=side, stderr=side) as up:
+    env = own.env | {"PYTHONIOENCODING": encoding}
+    with subprocess.Popen(command, env=env, cwd=ROOT, stdin=side, stdout=side, stderr=side) as up:
         os.close(side)
         shown = b""
         while b"NATS at" not in shown:
