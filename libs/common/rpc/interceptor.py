@@ -34,6 +34,8 @@ OPEN_SERVICES = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflect
 MAX_UNARY_SECONDS, MAX_STREAM_SECONDS = 60.0, 3600.0
 #: Seconds kept back from the caller's deadline, so that a slow dependency is reported here and not by its clock.
 HEADROOM_SECONDS = 0.05
+#: A call that has arrived is handed over within less than this.
+PAUSE_SECONDS = 0.02
 RPC_SECONDS = Histogram(
     "hatchery_rpc_seconds",
     "Duration of calls.",
@@ -87,6 +89,8 @@ class CallInterceptor(ServerInterceptor):
         self._rate_limiter = RateLimiter(anonymous_calls_per_second)
         self._handlers: dict[str, Handler] = {}
         self._running: dict[asyncio.Task[Any], bool] = {}
+        self._arrived = 0
+        self._is_closing, self._closed = False, asyncio.Event()
         self.is_draining = False
 
     async def intercept_service(
@@ -95,6 +99,7 @@ class CallInterceptor(ServerInterceptor):
         details: grpc.HandlerCallDetails,
     ) -> Handler:
         """Return the method's handler behind the interceptor's duties; None (UNIMPLEMENTED) for an unknown method."""
+        self._arrived += 1
         handler = self._handlers.get(details.method)
         if handler is None:
             access = self._access.get(details.method)
@@ -107,7 +112,10 @@ class CallInterceptor(ServerInterceptor):
         return handler
 
     async def drain(self, grace_seconds: float) -> None:
-        """Answer new calls with UNAVAILABLE, wait for those in progress, and end what is left the same way."""
+        """Answer new calls with UNAVAILABLE, wait for those in progress, and end what is left the same way.
+
+        The server must be closed without an await in between: no call is arriving when this returns.
+        """
         self.is_draining = True
         running = set(self._running)
         if running:
@@ -117,6 +125,20 @@ class CallInterceptor(ServerInterceptor):
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=2)
+        await self._wait_for_pause()
+
+    async def _wait_for_pause(self) -> None:
+        """Wait until no call arrives any more, for a second at most.
+
+        gRPC ends calls that it has received and not yet handed over with CANCELLED when a server is closed
+        (grpc/grpc#41785). Until then new calls are not answered, so that their callers do not send others.
+        """
+        self._is_closing = True
+        known, until = -1, asyncio.get_running_loop().time() + 1
+        while known != self._arrived and asyncio.get_running_loop().time() < until:
+            known = self._arrived
+            await asyncio.sleep(PAUSE_SECONDS)
+        self._closed.set()
 
     def _wrap(self, path: str, access: Access, handler: Any) -> Handler:
         name = path.removeprefix("/").replace("/", ".")
@@ -148,6 +170,8 @@ class CallInterceptor(ServerInterceptor):
     async def _admit(self, method: _Method, call: _Call, raw: bytes, context: Any) -> tuple[Message, CallContext]:
         """Identify and authorize the caller, parse the request, and build the call's context."""
         if self.is_draining:
+            if self._is_closing:
+                await self._closed.wait()
             raise _stopping()
         authorization = ""
         for key, value in context.invocation_metadata():
