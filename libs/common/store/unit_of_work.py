@@ -110,8 +110,8 @@ class UnitOfWork:
         self._decide_each(self.commands)
         refused = [command for command in self.commands if isinstance(command.outcome, Exception)]
         if refused and not self.check_journal_first:
-            await self._find_entries(refused, transaction)
-            self._decide_each([command for command in refused if command.ctx.entry_id in self.entries])
+            found = await self._find_entries(refused, transaction)
+            self._decide_each([command for command in refused if command.ctx.entry_id in found])
         if self.check_journal_first:
             await self._check_unique(transaction)
         await self._write(transaction)
@@ -140,8 +140,8 @@ class UnitOfWork:
             self.entities[key] = from_document(kind, document)
             self.stored.add(key)
 
-    async def _find_entries(self, commands: Sequence[Command], transaction: Transaction) -> None:
-        """Look up the journal entries of earlier runs, and entities whose content the journal does not hold."""
+    async def _find_entries(self, commands: Sequence[Command], transaction: Transaction) -> frozenset[str]:
+        """Find journal entries of earlier runs, with the entities that they name as replies. Returns their ids."""
         found = await transaction.find(journal.COLLECTION, [command.ctx.entry_id for command in commands])
         self.entries.update((entry["_id"], entry) for entry in found)
         wanted: dict[type[Entity], set[str]] = {}
@@ -151,6 +151,7 @@ class UnitOfWork:
                 wanted.setdefault(reply[0], set()).add(reply[1])
         for kind, names in wanted.items():
             await self._load_kind(transaction, kind, names)
+        return frozenset(entry["_id"] for entry in found)
 
     def _decide_each(self, commands: Sequence[Command]) -> None:
         """Run the decisions; each sees what the ones before it decided. A refusal fails its command alone."""
@@ -207,8 +208,7 @@ class UnitOfWork:
     def _apply(self, command: Command, change: Change[Any]) -> Any:
         """Take a change over, after all of it is known to be sound.
 
-        An entity's time never runs backwards, even where the clocks of replicas differ, because its facts are
-        published in that order.
+        An entity's time never runs backwards, even if replicas' clocks differ: facts are published in that order.
         """
         now = max([self.now(), *(entity.update_time for entity in (*change.saves, *change.removes))])
         saved = {entity.name: self._next_version(entity, now) for entity in change.saves}
