@@ -9,7 +9,7 @@ from prometheus_client import Counter
 from libs.common.domain.entity import Page, PageQuery
 from libs.common.domain.errors import NotFound
 from libs.common.store.database import Database
-from libs.common.store.listing import Order, condition_after, token_after
+from libs.common.store.listing import Order, find_page
 from libs.common.store.transaction import Document
 
 log = structlog.get_logger()
@@ -55,11 +55,7 @@ class Parking:
 
     async def list(self, query: PageQuery) -> Page[Document]:
         """Return a page of parked facts, oldest first."""
-        after = condition_after(query.page_token, _OLDEST_FIRST, (COLLECTION, []))
-        rows = await _OLDEST_FIRST.sort(self._parked.find(dict(after or {}))).limit(query.limit + 1).to_list(None)
-        has_more = len(rows) > query.limit
-        token = token_after(rows[query.limit - 1], _OLDEST_FIRST, (COLLECTION, [])) if has_more else ""
-        return Page(tuple(rows[: query.limit]), token)
+        return await find_page(self._parked, [], query, _OLDEST_FIRST)
 
     async def count(self) -> int:
         """Return how many facts are parked."""

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from libs.common.domain.entity import Page, PageQuery
 from libs.common.domain.errors import Invalid
 from libs.common.rpc.page_tokens import Position, read_token, write_token
 from libs.common.store.transaction import Document
 
 if TYPE_CHECKING:
+    from pymongo.asynchronous.collection import AsyncCollection
     from pymongo.asynchronous.cursor import AsyncCursor
 
 #: What is listed: the collection, and conditions that all hold.
@@ -32,11 +34,24 @@ class Order:
 
 def parse_order_by(given: str, allowed: Mapping[str, Order]) -> Order:
     """Return the order that `order_by` names (AIP-132): a field, then perhaps `desc`. Invalid for any other."""
-    words = given.split() or [next(iter(allowed))]
+    words = [word for word in given.split(" ") if word] or [next(iter(allowed))]
     order = allowed.get(words[0])
     if order is None or words[1:] not in ([], ["desc"]):
         raise Invalid.field("order_by", "MALFORMED", "one of: " + ", ".join(allowed) + "; ` desc` may follow")
     return replace(order, descending=bool(words[1:]))
+
+
+async def find_page(
+    collection: "AsyncCollection[Document]", clauses: list[Mapping[str, Any]], query: PageQuery, order: Order
+) -> Page[Document]:
+    """Return a page of the documents that match all clauses. Invalid for a page token of another query."""
+    listed = collection.name, clauses
+    after = condition_after(query.page_token, order, listed)
+    conditions = [*clauses, after] if after else clauses
+    cursor = order.sort(collection.find({"$and": conditions} if conditions else {})).limit(query.limit + 1)
+    rows: list[Document] = await cursor.to_list(None)
+    token = token_after(rows[query.limit - 1], order, listed) if len(rows) > query.limit else ""
+    return Page(tuple(rows[: query.limit]), token)
 
 
 def token_after(last: Document, order: Order, query: Query) -> str:

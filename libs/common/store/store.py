@@ -13,10 +13,9 @@ from libs.common.store import journal
 from libs.common.store.commit_loop import CommitLoop
 from libs.common.store.database import Database
 from libs.common.store.journal import FactEncoder
-from libs.common.store.listing import Order, condition_after, token_after
+from libs.common.store.listing import Order, find_page
 from libs.common.store.reader import Reader
 from libs.common.store.schema import EntitySchema, Index, ensure_collections, from_document
-from libs.common.store.transaction import Document
 from libs.common.store.unit_of_work import Load, Missing
 
 L1 = TypeVar("L1")
@@ -181,11 +180,6 @@ class Store:
             names = sorted(ctx.scope.names)
             paths = ("_id" if path == "name" else path for path in kind.scoped_by)
             clauses.append({"$or": [{path: {"$in": names}} for path in paths]})
-        collection = self._schemas[kind].collection
-        after = condition_after(query.page_token, order, (collection, clauses))
-        conditions = {"$and": [*clauses, after] if after else clauses}
-        cursor = order.sort(self.database.collection(collection).find(conditions)).limit(query.limit + 1)
-        rows: list[Document] = await cursor.to_list(None)
-        has_more = len(rows) > query.limit
-        token = token_after(rows[query.limit - 1], order, (collection, clauses)) if has_more else ""
-        return Page(tuple(from_document(kind, row) for row in rows[: query.limit]), token)
+        collection = self.database.collection(self._schemas[kind].collection)
+        page = await find_page(collection, clauses, query, order)
+        return Page(tuple(from_document(kind, row) for row in page), page.next_page_token)
