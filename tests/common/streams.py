@@ -82,3 +82,16 @@ async def is_reachable(connection: Client) -> bool:
     with suppress(NatsError):
         return bool(await connection.jetstream().stream_info(STREAM))
     return False
+
+
+async def configure_consumer(connection: Client, consumer: str, **settings: Any) -> None:
+    """Change settings of a consumer, once it exists."""
+    stream = connection.jetstream()
+
+    async def changed() -> bool:
+        with suppress(NotFoundError):
+            config = (await stream.consumer_info(STREAM, consumer)).config
+            return bool(await stream.add_consumer(STREAM, config.evolve(**settings)))
+        return False
+
+    await eventually(changed)
