@@ -1,4 +1,4 @@
-"""Who takes part: each in a process and a database of its own on the one MongoDB, under the same settings."""
+"""The contenders: each a process with a database of its own on the one MongoDB, under the same settings."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 from pymongo import MongoClient
 from pymongo.database import Database as PymongoDatabase
 
-from libs.cli.servers import Mongo, free_port, start_mongo
+from libs.cli.servers.mongo import Mongo, start_mongo
+from libs.cli.servers.ports import free_port
 from services.spaces.store import OCCUPANTS, SPACES, TENANCIES
-from tests.running import Replica, World
+from tests.support.processes import Cluster, Replica
 
 Database = PymongoDatabase[dict[str, Any]]
+#: Prints a line about the progress.
 Say = Callable[[str], None]
 ECHO, TEXTBOOK, THRIFTY, HATCHERY = "echo", "textbook", "thrifty", "hatchery"
 BASELINES = (ECHO, TEXTBOOK, THRIFTY)
@@ -24,7 +25,7 @@ CACHE_GB = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server under load, and where its documents are."""
+    """A server under load, and its database."""
 
     name: str
     address: str
@@ -32,90 +33,80 @@ class Contender:
     database: Database
 
 
-class Ring:
-    """The one MongoDB, a NATS server, and the contenders, all started and answering."""
+class Testbed:
+    """The one MongoDB, the clusters on it, and the contenders."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.mongo: Mongo = start_mongo(folder / "mongo", cache_gb=CACHE_GB)
         self.client: MongoClient[dict[str, Any]] = MongoClient(self.mongo.admin_uri, tz_aware=True)
-        self.worlds: list[World] = []
+        self.clusters: list[Cluster] = []
         self.contenders: dict[str, Contender] = {}
-        self._arena: World | None = None
+        self._contest: Cluster | None = None
 
-    def world(self, name: str) -> World:
-        """A NATS server and databases of their own on the MongoDB of all."""
-        made = World(self.folder / name, self.mongo)
-        self.worlds.append(made)
+    def new_cluster(self, name: str) -> Cluster:
+        """Create a NATS server and databases of its own on the MongoDB that all share."""
+        made = Cluster(self.folder / name, self.mongo)
+        self.clusters.append(made)
         return made
 
-    def enter_all(self) -> None:
+    def start_contenders(self) -> None:
         """Start every contender."""
-        world = self._arena = self.world("contest")
+        cluster = self._contest = self.new_cluster("contest")
         for name in BASELINES:
-            self.contenders[name] = self._baseline(name, world)
-        replica = world.start("spaces", HATCHERY)
-        database = self.client[world.database("spaces")]
-        self.contenders[HATCHERY] = Contender(HATCHERY, replica.address, _pid(replica), database)
+            self.contenders[name] = self._start_baseline(name, cluster)
+        replica = cluster.start("spaces", HATCHERY)
+        database = self.client[cluster.database("spaces")]
+        self.contenders[HATCHERY] = Contender(HATCHERY, replica.address, replica.child.pid, database)
 
-    def _baseline(self, name: str, world: World) -> Contender:
-        database = self.client[f"{world.databases}_{name}"]
-        for collection in (SPACES, OCCUPANTS, TENANCIES):  # with the indexes that the service has
-            database.create_collection(collection.name)
-            if collection.indexes:
-                database[collection.name].create_indexes([index.model() for index in collection.indexes])
+    def _start_baseline(self, name: str, cluster: Cluster) -> Contender:
+        database = self.client[cluster.database(name)]
+        for schema in (SPACES, OCCUPANTS, TENANCIES):  # with the indexes that the service has
+            database.create_collection(schema.collection)
+            if schema.indexes:
+                database[schema.collection].create_indexes([index.model() for index in schema.indexes])
         database.create_collection("outbox")
-        settings = {**world.settings("spaces"), "HATCHERY_MONGO_DATABASE": database.name}
-        replica = Replica("spaces", name, free_port(), world.folder, settings)
+        settings = {**cluster.settings("spaces"), "HATCHERY_MONGO_DATABASE": database.name}
+        replica = Replica("spaces", name, free_port(), cluster.folder, settings)
         replica.child.command = [sys.executable, "-m", f"bench.baselines.{name}"]
-        world.replicas[name] = replica
+        cluster.replicas[name] = replica
         replica.start()
-        return Contender(name, replica.address, _pid(replica), database)
+        return Contender(name, replica.address, replica.child.pid, database)
 
     @property
-    def arena(self) -> World:
-        """The world in which the contenders stand."""
-        assert self._arena is not None, "nobody has entered"
-        return self._arena
+    def contest(self) -> Cluster:
+        """The cluster that the contenders run in."""
+        assert self._contest is not None, "start_contenders was not called"
+        return self._contest
 
-    def servers(self, world: World) -> dict[str, int]:
-        """The servers that the processes of a world share."""
-        shared = {} if self.mongo.given else {"mongod": self.mongo.child.pid}
-        return shared if world.nats.given else {**shared, "nats-server": world.nats.child.pid}
+    def servers(self, cluster: Cluster) -> dict[str, int]:
+        """Return the process ids of the servers that the processes of a cluster share, unless they are external."""
+        shared = {} if self.mongo.external else {"mongod": self.mongo.child.pid}
+        return shared if cluster.nats.external else {**shared, "nats-server": cluster.nats.child.pid}
 
-    def leave(self, world: World) -> None:
-        """Stop a world that is not needed any more, so that it disturbs nobody."""
-        world.stop()
-        self.worlds.remove(world)
+    def remove(self, cluster: Cluster) -> None:
+        """Stop a cluster that is no longer needed, so that it does not disturb the others."""
+        cluster.stop()
+        self.clusters.remove(cluster)
 
     def stop(self) -> None:
-        """Stop everything, in reverse."""
-        for world in reversed(self.worlds):
-            world.stop()
+        """Stop everything in reverse order."""
+        for cluster in reversed(self.clusters):
+            cluster.stop()
         self.client.close()
         self.mongo.stop()
 
 
 @contextmanager
-def ring(folder: Path) -> Iterator[Ring]:
-    """A ring that is stopped whatever happens."""
-    made = Ring(folder)
+def testbed(folder: Path) -> Iterator[Testbed]:
+    """Open a testbed that is stopped whatever happens."""
+    made = Testbed(folder)
     try:
         yield made
     finally:
         made.stop()
 
 
-def _pid(replica: Replica) -> int:
-    return replica.child.pid
-
-
-def cpu(pid: int) -> float:
-    """The CPU seconds that a process has used so far, those of its threads included."""
-    times = psutil.Process(pid).cpu_times()
-    return times.user + times.system
-
-
-def version_of(client: MongoClient[dict[str, Any]]) -> str:
-    """MongoDB's version."""
+def mongodb_version(client: MongoClient[dict[str, Any]]) -> str:
+    """Return the version of MongoDB."""
     return str(client.server_info()["version"])

@@ -1,26 +1,27 @@
-"""The load: a process of its own that keeps so many calls in flight, or begins so many a second, and counts."""
+"""The load: a process of its own that keeps a number of calls in flight, or starts a number per second, and counts."""
 
 import asyncio
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
-from time import perf_counter as now  # uvloop's own clock knows no less than a millisecond
+from multiprocessing.connection import Connection as Pipe
+from time import perf_counter as now  # uvloop's own clock has a resolution of a millisecond
 from typing import Self
 
 import psutil
 import uvloop
 
-from bench.wire import OK, Answered, Target, Wire, connect
+from bench.grpc_client import OK, Answered, Connection, Target, connect
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What to ask, with which bodies, one after another.
+    """What to call, and with which bodies, one after another.
 
-    `in_flight` calls are kept under way over `connections`, or `rate` are begun each second whatever
-    becomes of them. The first `warm` seconds are not measured. `again`: start over when the bodies run out.
+    `in_flight` calls are kept in progress over `connections`, or `rate` calls are started each second whether
+    or not earlier ones were answered. The first `warm` seconds are not measured. `again` starts over when the
+    bodies run out.
     """
 
     target: Target
@@ -35,10 +36,10 @@ class Work:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the calls.
+    """The outcome of the calls.
 
-    `done` and `latencies` (seconds) are of those answered OK in the `window` (seconds) that was measured;
-    `ok`, `failed` (by gRPC status) of all. A call without an answer by its deadline has failed.
+    `done` and `latencies` (seconds) are of calls answered OK in the `window` (seconds) that was measured; `ok`
+    and `failed` (by gRPC status) are of all calls. A call that is not answered by its deadline has failed.
     """
 
     window: float = 0.0
@@ -51,7 +52,7 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Calls answered OK, a second."""
+        """Calls answered OK per second."""
         return self.done / self.window if self.window else 0.0
 
     @property
@@ -60,114 +61,113 @@ class Tally:
         return sum(self.failed.values())
 
     def percentile(self, share: float) -> float:
-        """The latency that so many of the measured calls did not exceed, in seconds."""
+        """Return the latency that this share of the measured calls did not exceed, in seconds."""
         if not self.latencies:
             return float("nan")
-        held = sorted(self.latencies)
-        return held[min(len(held) - 1, int(share * len(held)))]
+        ordered = sorted(self.latencies)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 class Run:
-    """One piece of work under way."""
+    """One piece of work in progress."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self.tally = Tally()
-        self._wires: list[Wire] = []
-        self._begun: list[dict[int, float]] = []
-        self._bodies = self._supply()
-        self._from = self._until = 0.0
-        self._ended = asyncio.Event()
+        self._connections: list[Connection] = []
+        self._started: list[dict[int, float]] = []
+        self._bodies = self._all_bodies()
+        self._since = self._until = 0.0
 
-    def _supply(self) -> Iterator[bytes]:
+    def _all_bodies(self) -> Iterator[bytes]:
         yield from self.work.bodies
         while self.work.again:
             yield from self.work.bodies
 
     async def run(self) -> Tally:
-        """Do it, and wait until every call is answered or past its deadline."""
+        """Run the work, and wait until every call is answered or past its deadline."""
         work = self.work
         for number in range(min(work.connections, work.in_flight)):
-            self._begun.append({})
-            self._wires.append(await connect(work.target, self._hearing(number)))
-        self._from = now() + work.warm
-        self._until = self._from + work.seconds
+            self._started.append({})
+            self._connections.append(await connect(work.target, self._on_answer(number)))
+        self._since = now() + work.warm
+        self._until = self._since + work.seconds
         if work.rate:
             await self._at_rate()
         else:
             for number in range(work.in_flight):
-                self._ask(number % len(self._wires))
-        while any(self._begun) or self._goes_on():
+                self._call(number % len(self._connections))
+        while any(self._started) or self._is_running():
             await asyncio.sleep(0.02)
             self._give_up(now() - work.target.deadline)
-        self.tally.window = min(self._until, now()) - self._from
-        for wire in self._wires:
-            wire.close()
+        self.tally.window = min(self._until, now()) - self._since
+        for connection in self._connections:
+            connection.close()
         return self.tally
 
     async def _at_rate(self) -> None:
-        """Begin calls by the clock, so that a slow server gets no fewer of them."""
+        """Start calls by the clock, so that a slow server does not get fewer of them."""
         start, count = now(), 0
-        while self._goes_on():
-            self._ask(count % len(self._wires))
+        while self._is_running():
+            self._call(count % len(self._connections))
             count += 1
             await asyncio.sleep(max(0.0, start + count / self.work.rate - now()))
 
-    def _goes_on(self) -> bool:
+    def _is_running(self) -> bool:
         return now() < self._until and not self.tally.exhausted
 
-    def _ask(self, number: int) -> None:
-        begun = now()
-        if begun >= self._until:
+    def _call(self, number: int) -> None:
+        started = now()
+        if started >= self._until:
             return
         body = next(self._bodies, None)
         if body is None:
             self.tally.exhausted = True
-            self._until = min(self._until, begun)
+            self._until = min(self._until, started)
             return
-        self._begun[number][self._wires[number].ask(body)] = begun
+        self._started[number][self._connections[number].call(body)] = started
 
-    def _hearing(self, number: int) -> Answered:
-        begun = self._begun[number]
+    def _on_answer(self, number: int) -> Answered:
+        calls = self._started[number]
 
-        def hear(stream: int, status: int, _: bytes) -> None:
-            heard, started = now(), begun.pop(stream)
+        def answered(stream: int, status: int, _: bytes) -> None:
+            ended, started = now(), calls.pop(stream)
             tally = self.tally
-            if status != OK or heard - started > self.work.target.deadline:
+            if status != OK or ended - started > self.work.target.deadline:
                 tally.failed[status] += 1
             else:
                 tally.ok += 1
-                if self._from <= heard < self._until:
+                if self._since <= ended < self._until:
                     tally.done += 1
-                    tally.latencies.append(heard - started)
+                    tally.latencies.append(ended - started)
             if not self.work.rate:
-                self._ask(number)
+                self._call(number)
 
-        return hear
+        return answered
 
     def _give_up(self, before: float) -> None:
-        for wire, begun in zip(self._wires, self._begun, strict=True):
-            for stream in [stream for stream, started in begun.items() if started < before]:
-                wire.give_up(stream)
+        for connection, started in zip(self._connections, self._started, strict=True):
+            for stream in [stream for stream, at in started.items() if at < before]:
+                connection.give_up(stream)
 
 
-def _serve(line: "Connection[Tally, Work | None]") -> None:
-    """Do one piece of work after another until there is none."""
-    while (work := line.recv()) is not None:
+def _serve(pipe: "Pipe[Tally, Work | None]") -> None:
+    """Run one piece of work after another until None arrives."""
+    while (work := pipe.recv()) is not None:
         before = psutil.Process().cpu_times()
         tally = uvloop.run(Run(work).run())
         after = psutil.Process().cpu_times()
         tally.cpu = after.user + after.system - before.user - before.system
-        line.send(tally)
+        pipe.send(tally)
 
 
 class Loader:
-    """The process that loads. It is the same one for every contender."""
+    """The process that generates the load, the same one for every contender."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._line, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there,), daemon=True)
+        self._pipe, other_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(other_end,), daemon=True)
 
     def __enter__(self) -> Self:
         self._process.start()
@@ -175,27 +175,27 @@ class Loader:
 
     def __exit__(self, *_: object) -> None:
         if self._process.is_alive():
-            self._line.send(None)
+            self._pipe.send(None)
         self._process.join(5)
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The process id."""
         assert self._process.pid is not None
         return self._process.pid
 
     def begin(self, work: Work) -> None:
         """Start a piece of work."""
-        self._line.send(work)
+        self._pipe.send(work)
 
     def end(self) -> Tally:
-        """Wait for the piece of work that was begun."""
-        if not self._line.poll(120):
-            raise TimeoutError("the load did not come to its end")
-        tally: Tally = self._line.recv()
+        """Wait for the work that was begun."""
+        if not self._pipe.poll(120):
+            raise TimeoutError("the load did not end within two minutes")
+        tally: Tally = self._pipe.recv()
         return tally
 
-    def do(self, work: Work) -> Tally:
-        """Begin, and wait for the end."""
+    def run(self, work: Work) -> Tally:
+        """Run a piece of work and wait for its end."""
         self.begin(work)
         return self.end()

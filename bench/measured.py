@@ -1,4 +1,4 @@
-"""What was measured: cells (one contender at one piece of work in one round) and figures (ratios of cells)."""
+"""The results: cells (one contender at one kind of work in one round) and figures (ratios of cells)."""
 
 from dataclasses import dataclass, field
 from statistics import median
@@ -7,11 +7,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One contender at one piece of work in one round.
+    """One contender at one kind of work in one round.
 
-    `value` is what the figures compare: calls or facts a second, or seconds. `documents` is what MongoDB
-    held afterwards, where `ok` answers should have left as many. `settle` is how long the relay still
-    worked when the load had ended, in seconds; `cpu` is seconds by process, the relay's own work included.
+    `value` is what the figures compare: calls or facts per second, or seconds. `documents` is the number that
+    MongoDB had afterwards, which must be that of the `ok` answers. `settle` is how long the relay went on after
+    the load had ended, in seconds. `cpu` is seconds by process, including the relay's work.
     """
 
     work: str
@@ -33,9 +33,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A promise: some work of Hatchery against the same of somebody else, as a ratio, or `least`: as an amount.
+    """A target: Hatchery's value for some work as a ratio to another contender's, or as an amount without one.
 
-    `less`: the ratio must not be above the bar, where otherwise it must not be below.
+    With `less` the value must not be above the bar; otherwise it must not be below. `spotless` allows no failure.
     """
 
     key: str
@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What became of a promise: a ratio for each round, and the medians of both sides."""
+    """What became of a target: a ratio for each round, and the medians of both sides."""
 
     row: Row
     ratios: tuple[float, ...]
@@ -74,7 +74,7 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """In words: aim met, met, or short by how much of the bar."""
+        """Say whether the aim or the bar is met, or by how much of the bar it is missed."""
         row = self.row
         if not self.met:
             if row.spotless and self.failures:
@@ -82,8 +82,8 @@ class Figure:
             return f"short by {abs(self.ratio - row.bar) / row.bar:.0%}"
         return "aim met" if (self.ratio <= row.aim if row.less else self.ratio >= row.aim) else "met"
 
-    def told(self) -> dict[str, Any]:
-        """For the results' file."""
+    def as_json(self) -> dict[str, Any]:
+        """Return what the results file holds."""
         row = self.row
         return {
             "row": row.key,
@@ -107,7 +107,7 @@ class Figure:
 
 
 def figure(row: Row, cells: list[Cell]) -> Figure | None:
-    """The figure of a row from the cells that there are; None when one of its sides was not measured."""
+    """Return the figure of a row; None when one of its sides was not measured."""
     ours = _by_round(cells, row.work, "hatchery")
     if not ours:
         return None

@@ -1,4 +1,4 @@
-"""What is shown and kept of a run: a table, a JSON file, a picture."""
+"""The report of a run: tables, a JSON file, a picture."""
 
 import json
 import os
@@ -22,7 +22,7 @@ MARKS = {"met": "green", "aim met": "bold green"}
 
 @dataclass(slots=True)
 class Conditions:
-    """Where, when and how it was measured."""
+    """Where, when and how the run was made."""
 
     at: str
     commit: str
@@ -38,11 +38,13 @@ class Conditions:
 
     @classmethod
     def now(cls, rounds: int, seconds: float, quick: bool, mongodb: str) -> Self:  # noqa: FBT001
-        """As they are at the start."""
-        asked = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+        """Return the conditions at the start."""
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+        )
         return cls(
             at=datetime.now(UTC).isoformat(timespec="seconds"),
-            commit=asked.stdout.strip(),
+            commit=described.stdout.strip(),
             rounds=rounds,
             seconds=seconds,
             quick=quick,
@@ -55,19 +57,19 @@ class Conditions:
 
 
 def show(console: Console, figures: Sequence[Figure], cells: Sequence[Cell], conditions: Conditions) -> None:
-    """The tables."""
+    """Print the tables."""
     console.print(_figures(figures))
     console.print(_cells(cells))
     wrong = [f"{cell.work}/{cell.contender} round {cell.round + 1}" for cell in cells if not cell.agrees]
     counted = sum(1 for cell in cells if cell.documents is not None)
-    said = f"[red]documents and answers disagree: {', '.join(wrong)}[/red]" if wrong else "all agree with the answers"
-    console.print(f"documents counted in {counted} cells: {said}", highlight=False)
+    result = f"[red]documents and answers disagree: {', '.join(wrong)}[/red]" if wrong else "all agree with the answers"
+    console.print(f"documents counted in {counted} cells: {result}", highlight=False)
     console.print(" · ".join(f"{name} {value}" for name, value in asdict(conditions).items()), highlight=False)
 
 
 def _figures(figures: Sequence[Figure]) -> Table:
-    table = Table(title="Hatchery against", title_justify="left")
-    for name in ("work", "against", "median", "min", "max", "bar", "aim", "verdict", "Hatchery", "the other"):
+    table = Table(title="Hatchery compared with", title_justify="left")
+    for name in ("work", "against", "median", "min", "max", "bar", "aim", "verdict", "Hatchery", "other"):
         table.add_column(name, justify="left" if name in {"work", "against", "verdict"} else "right")
     for made in figures:
         row = made.row
@@ -83,9 +85,9 @@ def _figures(figures: Sequence[Figure]) -> Table:
 def _against(made: Figure) -> str:
     if made.row.against is None:
         return "—"
-    work, who = made.row.against
-    if who != "hatchery":
-        return who
+    work, contender = made.row.against
+    if contender != "hatchery":
+        return contender
     return "the small city" if made.row.key == "scale" else f"its own {work}"
 
 
@@ -100,18 +102,18 @@ def _amount(value: float | None, unit: str) -> str:
 
 
 def _cells(cells: Sequence[Cell]) -> Table:
-    """Medians over the rounds; CPU seconds for a second of load."""
+    """Return the medians over the rounds, and CPU seconds by process."""
     table = Table(title="Medians of the rounds; CPU in seconds a round, by process", title_justify="left")
-    for name in ("work", "who", "value", "p50", "p99", "failed", "answers = documents", "relay after", "CPU"):
-        table.add_column(name, justify="left" if name in {"work", "who", "CPU"} else "right")
-    for (work, who), some in _grouped(cells):
+    for name in ("work", "contender", "value", "p50", "p99", "failed", "answers = documents", "relay after", "CPU"):
+        table.add_column(name, justify="left" if name in {"work", "contender", "CPU"} else "right")
+    for (work, contender), some in _grouped(cells):
         processes = sorted({name for cell in some for name in cell.cpu})
         used = " · ".join(f"{name} {median(cell.cpu.get(name, 0.0) for cell in some):.1f}" for name in processes)
         failed = sum(sum(cell.failed.values()) for cell in some)
         counted = [f"{cell.ok}={cell.documents}" for cell in some if cell.documents is not None]
         table.add_row(
             work,
-            who,
+            contender,
             _amount(median(cell.value for cell in some), some[0].unit),
             _amount(median(cell.p50 for cell in some if cell.p50 is not None), "s") if some[0].p50 else "—",
             _amount(median(cell.p99 for cell in some if cell.p99 is not None), "s") if some[0].p99 else "—",
@@ -129,23 +131,23 @@ def _grouped(cells: Sequence[Cell]) -> Iterator[tuple[tuple[str, str], list[Cell
         yield key, [cell for cell in cells if (cell.work, cell.contender) == key]
 
 
-def keep(figures: Sequence[Figure], cells: Sequence[Cell], conditions: Conditions, folder: Path) -> tuple[Path, Path]:
+def write(figures: Sequence[Figure], cells: Sequence[Cell], conditions: Conditions, folder: Path) -> tuple[Path, Path]:
     """Write the JSON file and the picture."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = conditions.at[:16].replace(":", "") + ("-quick" if conditions.quick else "")
     result, picture = folder / f"{stem}.json", folder / f"{stem}.png"
-    told: dict[str, Any] = {
+    content: dict[str, Any] = {
         "conditions": asdict(conditions),
-        "figures": [made.told() for made in figures],
+        "figures": [made.as_json() for made in figures],
         "cells": [asdict(cell) for cell in cells],
     }
-    result.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    result.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     _draw(figures, conditions, picture)
     return result, picture
 
 
 def _draw(figures: Sequence[Figure], conditions: Conditions, path: Path) -> None:
-    """Each ratio as a share of its bar, so that 1 is what done means; right of it is better."""
+    """Draw each ratio as a share of its bar: at 1 the target is met, to the right it is exceeded."""
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415 (after the backend is chosen)
 

@@ -1,4 +1,4 @@
-"""The promises, as the project made them before anything was measured; nothing here follows from a result."""
+"""The targets. They were set before anything was measured; none of them follows from a result."""
 
 from bench.contenders import ECHO, HATCHERY, TEXTBOOK, THRIFTY
 from bench.measured import Row

@@ -1,38 +1,40 @@
-"""Whether what is asked takes longer where much is kept: every RPC, alone, in a small city and in a large one."""
+"""Whether calls take longer where more is stored: every RPC, one at a time, in a small and in a large city."""
 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from bench.contenders import HATCHERY, Ring, Say
+from bench.city import City, insert_city
+from bench.contenders import HATCHERY, Say, Testbed
+from bench.dataset import CLOCK
+from bench.grpc_client import Target
 from bench.load import Loader, Work
 from bench.measured import Cell, Row
 from bench.rows import SCALE
-from bench.scenery import CLOCK
-from bench.settled import City, settle
-from bench.wire import Target
 from libs.api.hatchery.operations.v1 import operations_pb2 as ops
-from libs.api.hatchery.spaces.v1 import spaces_pb2 as sp
-from libs.api.hatchery.startups.v1 import startups_pb2 as st
-from tests.running import World
+from libs.api.hatchery.spaces.v1 import space_pb2 as sp
+from libs.api.hatchery.spaces.v1 import tenancy_pb2 as tn
+from libs.api.hatchery.startups.v1 import startup_pb2 as st
+from tests.support.processes import Cluster
 
 SMALL, LARGE = "small", "large"
-SPACE, STARTUP = "hatchery.spaces.v1.SpaceService", "hatchery.startups.v1.StartupService"
+SPACE, TENANCY = "hatchery.spaces.v1.SpaceService", "hatchery.spaces.v1.TenancyService"
+STARTUP = "hatchery.startups.v1.StartupService"
 OPERATIONS = "hatchery.operations.v1.OperationsService"
 SECONDS, WARM = 0.6, 0.15
-#: Requests made ready for a turn, if the city is large enough; one caller alone gets not many more answered.
-READY = 600
-Ask = Callable[[City], bytes]
+#: Requests prepared for a turn, if the city is large enough. One caller gets hardly more answered.
+MAX_REQUESTS = 600
+MakeRequest = Callable[[City], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One way to ask one RPC, of a city that may be small or large."""
+    """One way to call one RPC in a city."""
 
     service: str
     rpc: str
-    ask: Ask
+    new_request: MakeRequest
     how: str = ""
     writes: bool = False
     role: str = "admin"
@@ -40,12 +42,12 @@ class Question:
 
     @property
     def title(self) -> str:
-        """How it is called in the tables."""
+        """What the tables call it."""
         return f"{self.rpc} {self.how}".strip()
 
     @property
     def package(self) -> str:
-        """The service's folder."""
+        """The service that answers."""
         return "startups" if self.service == STARTUP else "spaces"
 
 
@@ -59,19 +61,19 @@ def _create_space(city: City) -> bytes:
 
 
 def _update_space(city: City) -> bytes:
-    ask = sp.UpdateSpaceRequest(name=city.any_space(), space=sp.SpaceSpec(address=f"路 {_id()}"), request_id=_id())
-    ask.update_mask.paths.append("address")
-    return ask.SerializeToString()
+    request = sp.UpdateSpaceRequest(name=city.any_space(), space=sp.SpaceSpec(address=f"路 {_id()}"), request_id=_id())
+    request.update_mask.paths.append("address")
+    return request.SerializeToString()
 
 
 def _register_tenant(city: City) -> bytes:
-    ask = sp.RegisterTenantRequest(space=city.any_space(), startup=city.next_homeless(), desks=1, request_id=_id())
-    return ask.SerializeToString()
+    space, startup = city.any_space(), city.next_homeless()
+    return tn.RegisterTenantRequest(space=space, startup=startup, desks=1, request_id=_id()).SerializeToString()
 
 
 def _end_tenancy(city: City) -> bytes:
-    ask = sp.EndTenancyRequest(name=city.next_tenancy(), end_reason=sp.Tenancy.END_REASON_LEFT, request_id=_id())
-    return ask.SerializeToString()
+    name, reason = city.next_tenancy(), tn.Tenancy.END_REASON_LEFT
+    return tn.EndTenancyRequest(name=name, end_reason=reason, request_id=_id()).SerializeToString()
 
 
 def _register_startup(city: City) -> bytes:
@@ -81,26 +83,25 @@ def _register_startup(city: City) -> bytes:
 
 def _update_startup(city: City) -> bytes:
     spec = st.StartupSpec(display_name=f"团队 {_id()}")
-    ask = st.UpdateStartupRequest(name=city.any_startup(), startup=spec, request_id=_id())
-    ask.update_mask.paths.append("display_name")
-    return ask.SerializeToString()
+    request = st.UpdateStartupRequest(name=city.any_startup(), startup=spec, request_id=_id())
+    request.update_mask.paths.append("display_name")
+    return request.SerializeToString()
 
 
-def _spaces(**fields: object) -> Ask:
+def _spaces(**fields: object) -> MakeRequest:
     return lambda _: sp.ListSpacesRequest(**fields).SerializeToString()  # type: ignore[arg-type]
 
 
-def _startups(**fields: object) -> Ask:
+def _startups(**fields: object) -> MakeRequest:
     return lambda _: st.ListStartupsRequest(**fields).SerializeToString()  # type: ignore[arg-type]
 
 
 def _tenancies(parent: str = "spaces/-", startup: str = "") -> bytes:
-    return sp.ListTenanciesRequest(parent=parent, startup=startup).SerializeToString()
+    return tn.ListTenanciesRequest(parent=parent, startup=startup).SerializeToString()
 
 
 def _active(_: City) -> bytes:
-    ask = sp.ListTenanciesRequest(parent="spaces/-", states=[sp.Tenancy.STATE_ACTIVE])
-    return ask.SerializeToString()
+    return tn.ListTenanciesRequest(parent="spaces/-", states=[tn.Tenancy.STATE_ACTIVE]).SerializeToString()
 
 
 QUESTIONS = (
@@ -115,20 +116,20 @@ QUESTIONS = (
     Question(SPACE, "ListSpaces", _spaces(district="districts/220203"), "of a district"),
     Question(SPACE, "ListSpaces", _spaces(order_by="display_name"), "by what they are called"),
     Question(SPACE, "UpdateSpace", _update_space, writes=True),
-    Question(SPACE, "RegisterTenant", _register_tenant, writes=True),
-    Question(SPACE, "GetTenancy", lambda city: sp.GetTenancyRequest(name=city.any_tenancy()).SerializeToString()),
-    Question(SPACE, "ListTenancies", lambda city: _tenancies(parent=city.any_space()), "of a space"),
-    Question(SPACE, "ListTenancies", lambda city: _tenancies(startup=city.any_tenant()), "of a startup"),
-    Question(SPACE, "ListTenancies", _active, "in a state"),
+    Question(TENANCY, "RegisterTenant", _register_tenant, writes=True),
+    Question(TENANCY, "GetTenancy", lambda city: tn.GetTenancyRequest(name=city.any_tenancy()).SerializeToString()),
+    Question(TENANCY, "ListTenancies", lambda city: _tenancies(parent=city.any_space()), "of a space"),
+    Question(TENANCY, "ListTenancies", lambda city: _tenancies(startup=city.any_tenant()), "of a startup"),
+    Question(TENANCY, "ListTenancies", _active, "in a state"),
     Question(
-        SPACE,
+        TENANCY,
         "ListTenancies",
         lambda _: _tenancies(),
         "as an official of a district",
         role="official",
         scopes=("districts/220203",),
     ),
-    Question(SPACE, "EndTenancy", _end_tenancy, writes=True),
+    Question(TENANCY, "EndTenancy", _end_tenancy, writes=True),
     Question(STARTUP, "RegisterStartup", _register_startup, writes=True),
     Question(STARTUP, "GetStartup", lambda city: st.GetStartupRequest(name=city.any_startup()).SerializeToString()),
     Question(
@@ -152,42 +153,42 @@ QUESTIONS = (
 
 @dataclass(slots=True)
 class Place:
-    """A city that is served."""
+    """A city and the services that serve it."""
 
     city: City
-    world: World
+    cluster: Cluster
     addresses: dict[str, str] = field(default_factory=dict)
 
 
-def measure_scale(ring: Ring, loader: Loader, rounds: int, quick: bool, say: Say) -> Iterator[Cell]:  # noqa: FBT001
-    """Both cities side by side; each question is put to one and then to the other, round after round."""
+def measure_scale(bed: Testbed, loader: Loader, rounds: int, quick: bool, say: Say) -> Iterator[Cell]:  # noqa: FBT001
+    """Call each RPC in one city and then in the other, round after round. Both are served at the same time."""
     places = {}
     for size, spaces in ((SMALL, 10), (LARGE, 500 if quick else 10_000)):
-        world = ring.world(size)
-        city = settle(ring, world, spaces, say)
-        places[size] = Place(city, world, {name: world.start(name).address for name in ("spaces", "startups")})
+        cluster = bed.new_cluster(size)
+        city = insert_city(bed, cluster, spaces, say)
+        places[size] = Place(city, cluster, {name: cluster.start(name).address for name in ("spaces", "startups")})
     for number in range(rounds):
         for question in QUESTIONS:
             order = (SMALL, LARGE) if number % 2 else (LARGE, SMALL)
-            some = {size: _cell(ring, loader, places[size], question, size, number) for size in order}
+            some = {size: _cell(bed, loader, places[size], question, size, number) for size in order}
             ratio = some[LARGE].value / some[SMALL].value
             say(f"round {number + 1} · {question.title}: {some[LARGE].value * 1000:.2f} ms, {ratio:.2f} × small")
             yield from some.values()
     for place in places.values():
-        ring.leave(place.world)
+        bed.remove(place.cluster)
 
 
-def _cell(ring: Ring, loader: Loader, place: Place, question: Question, size: str, number: int) -> Cell:
-    token = place.world.token(question.role, question.scopes)
+def _cell(bed: Testbed, loader: Loader, place: Place, question: Question, size: str, number: int) -> Cell:
+    token = place.cluster.token(question.role, question.scopes)
     target = Target(place.addresses[question.package], f"/{question.service}/{question.rpc}", token)
-    bodies = [question.ask(place.city) for _ in range(min(READY, place.city.tenancies // 8))]
+    bodies = [question.new_request(place.city) for _ in range(min(MAX_REQUESTS, place.city.tenancies // 8))]
     begun = CLOCK.now() - timedelta(milliseconds=1)
-    tally = loader.do(Work(target, bodies, 1, SECONDS, WARM, connections=1, again=not question.writes))
+    tally = loader.run(Work(target, bodies, 1, SECONDS, WARM, connections=1, again=not question.writes))
     documents = None
     if question.writes:
-        kept = ring.client[place.world.database(question.package)]["journal"]
+        journal = bed.client[place.cluster.database(question.package)]["journal"]
         command = f"{question.service}.{question.rpc}"
-        documents = kept.count_documents({"facts": {"$exists": True}, "at": {"$gte": begun}, "command": command})
+        documents = journal.count_documents({"facts": {"$exists": True}, "at": {"$gte": begun}, "command": command})
     return Cell(
         work=_work(question, size),
         contender=HATCHERY,
@@ -209,8 +210,8 @@ def _work(question: Question, size: str) -> str:
 
 
 def scale_rows(cells: list[Cell]) -> list[Row]:
-    """A promise for each question that was put."""
-    put = {cell.work for cell in cells}
+    """Return a target for each question that was measured."""
+    measured = {cell.work for cell in cells}
     return [
         Row(
             SCALE,
@@ -223,5 +224,5 @@ def scale_rows(cells: list[Cell]) -> list[Row]:
             spotless=True,
         )
         for question in QUESTIONS
-        if _work(question, LARGE) in put
+        if _work(question, LARGE) in measured
     ]

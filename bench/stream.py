@@ -1,4 +1,4 @@
-"""JetStream as an engineer sees it: how many facts a stream keeps, how to put some there, what a publish costs."""
+"""JetStream with an administrator's rights: count the facts of a stream, publish facts, measure a publish."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -9,20 +9,21 @@ from nats.aio.client import Client
 from nats.js.api import RetentionPolicy, StorageType, StoreCompression, StreamConfig
 from nats.js.errors import NotFoundError
 
-from libs.cli.servers import Nats
+from libs.cli.servers.nats import Nats
 
 T = TypeVar("T")
+#: Subject, body and headers.
 Fact = tuple[str, bytes, dict[str, str]]
-TOGETHER = 64
+BATCH = 64
 
 
-def ask(server: Nats, what: Callable[[Client], Awaitable[T]]) -> T:
-    """Do something with a connection that may do everything."""
+def run_connected(server: Nats, work: Callable[[Client], Awaitable[T]]) -> T:
+    """Run work with an administrator's connection."""
 
     async def connected() -> T:
         connection = await open_connection(server)
         try:
-            return await what(connection)
+            return await work(connection)
         finally:
             await connection.close()
 
@@ -30,14 +31,14 @@ def ask(server: Nats, what: Callable[[Client], Awaitable[T]]) -> T:
 
 
 async def open_connection(server: Nats) -> Client:
-    """A connection that may do everything."""
+    """Open an administrator's connection."""
     seed = server.admin_seed_file
     options = {"nkeys_seed": str(seed)} if seed else {}
     return await nats.connect(server.url, **options)
 
 
-def kept(server: Nats, stream: str) -> int:
-    """How many facts a stream keeps; none while it is not there."""
+def count_facts(server: Nats, stream: str) -> int:
+    """Return how many facts a stream holds; 0 while it does not exist."""
 
     async def count(connection: Client) -> int:
         try:
@@ -45,11 +46,11 @@ def kept(server: Nats, stream: str) -> int:
         except NotFoundError:
             return 0
 
-    return ask(server, count)
+    return run_connected(server, count)
 
 
-async def make_stream(connection: Client, name: str, subject: str) -> None:
-    """A stream as the services make theirs."""
+async def create_stream(connection: Client, name: str, subject: str) -> None:
+    """Create a stream with the settings that the services use."""
     config = StreamConfig(
         name=name,
         subjects=[subject],
@@ -62,13 +63,13 @@ async def make_stream(connection: Client, name: str, subject: str) -> None:
 
 
 def publish(server: Nats, stream: str, subject: str, facts: Iterable[Fact]) -> None:
-    """Put facts into a stream, each acknowledged."""
+    """Publish facts to a stream, each acknowledged."""
 
-    async def put(connection: Client) -> None:
-        await make_stream(connection, stream, subject)
-        said, rest = connection.jetstream(), list(facts)
-        for start in range(0, len(rest), TOGETHER):
-            some = rest[start : start + TOGETHER]
-            await asyncio.gather(*(said.publish(kind, body, headers=headers) for kind, body, headers in some))
+    async def publish_all(connection: Client) -> None:
+        await create_stream(connection, stream, subject)
+        jetstream, rest = connection.jetstream(), list(facts)
+        for start in range(0, len(rest), BATCH):
+            batch = rest[start : start + BATCH]
+            await asyncio.gather(*(jetstream.publish(kind, body, headers=headers) for kind, body, headers in batch))
 
-    ask(server, put)
+    run_connected(server, publish_all)

@@ -1,4 +1,4 @@
-"""What every baseline stands on: the very interceptor, options, loop, logs and contract of Hatchery's services."""
+"""What every baseline runs on: the interceptor, options, event loop, logs and contract of Hatchery's services."""
 
 import asyncio
 import signal
@@ -10,33 +10,40 @@ from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from bson.codec_options import CodecOptions
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo.write_concern import WriteConcern
 
-from libs.api.hatchery.spaces.v1 import spaces_pb2
-from libs.api.hatchery.spaces.v1.spaces_pb2_grpc import SpaceServiceServicer, add_SpaceServiceServicer_to_server
-from libs.common import logs
-from libs.common.clock import Clock, Names
-from libs.common.house import MOST_BYTES, run
-from libs.common.identity import Keys, Verifier
-from libs.common.interceptors import Road
-from libs.common.permissions import permissions
-from libs.common.profile import City, read_profile
-from libs.common.settings import Settings
-from libs.common.values import Entity
-from services.spaces.rpc import SpaceRpc
-from services.spaces.service import Spaces
+from libs.api.hatchery.spaces.v1 import space_pb2, tenancy_pb2
+from libs.api.hatchery.spaces.v1.space_pb2_grpc import SpaceServiceServicer, add_SpaceServiceServicer_to_server
+from libs.api.hatchery.spaces.v1.tenancy_pb2_grpc import TenancyServiceServicer, add_TenancyServiceServicer_to_server
+from libs.common.domain.entity import Entity
+from libs.common.domain.profile import City, read_profile
+from libs.common.rpc.grants import access_by_path
+from libs.common.rpc.identity import Keys, Verifier
+from libs.common.rpc.interceptor import CallInterceptor
+from libs.common.runtime import logs
+from libs.common.runtime.clock import Clock, Names
+from libs.common.runtime.main import run
+from libs.common.runtime.server import MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, MIN_PING_INTERVAL_MS
+from libs.common.runtime.settings import Settings
+from libs.common.store.database import as_refusal
+from services.spaces.grants import GRANTS
+from services.spaces.rpc.space import SpaceRpc
+from services.spaces.rpc.tenancy import TenancyRpc
+from services.spaces.service.space import Spaces
+from services.spaces.service.tenancy import Tenancies
 
 E = TypeVar("E", bound=Entity)
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What a baseline is made from."""
+class Parts:
+    """What a baseline is built from."""
 
     client: "AsyncIOMotorClient[dict[str, Any]]"
     database: Database
@@ -46,7 +53,11 @@ class Ground:
     zone: ZoneInfo
 
 
-async def _serve(name: str, make: Callable[[Ground], SpaceServiceServicer]) -> None:
+NewSpaces = Callable[[Parts], SpaceServiceServicer]
+NewTenancies = Callable[[Parts], TenancyServiceServicer]
+
+
+async def _serve(name: str, spaces: NewSpaces, tenancies: NewTenancies) -> None:
     settings = Settings()
     logs.configure(settings.log_level, service=name)
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
@@ -54,42 +65,70 @@ async def _serve(name: str, make: Callable[[Ground], SpaceServiceServicer]) -> N
     )
     durable = WriteConcern("majority", j=True)
     database = client.get_database(settings.mongo_database, CodecOptions(tz_aware=True), write_concern=durable)
-    city, clock = read_profile(settings.profile), Clock()
-    ground = Ground(client, database, clock, Names(clock), city, ZoneInfo(city.time_zone))
-    verifier = Verifier(Keys(settings.jwks), settings.issuer, settings.audience)
-    needed = permissions(list(spaces_pb2.DESCRIPTOR.services_by_name.values()))
-    options = [("grpc.max_receive_message_length", MOST_BYTES), ("grpc.so_reuseport", 0)]
-    server = aio.server(interceptors=(Road(needed, verifier, settings.deadline),), options=options)
-    add_SpaceServiceServicer_to_server(make(ground), server)
-    answers = health.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(answers, server)
-    await answers.set("", health_pb2.HealthCheckResponse.SERVING)
+    city, clock = read_profile(settings.profile).city, Clock()
+    parts = Parts(client, database, clock, Names(clock), city, ZoneInfo(city.time_zone))
+    server = _server(settings)
+    add_SpaceServiceServicer_to_server(spaces(parts), server)
+    add_TenancyServiceServicer_to_server(tenancies(parts), server)
+    health_servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    await health_servicer.set("", health_pb2.HealthCheckResponse.SERVING)
     server.add_insecure_port(settings.listen)
     await server.start()
-    writing = asyncio.create_task(logs.flush_on())
-    await _told_to_stop()
-    writing.cancel()
+    flushing = asyncio.create_task(logs.flush_periodically())
+    await _wait_for_sigterm()
+    flushing.cancel()
     await server.stop(1)
     client.close()
 
 
-async def _told_to_stop() -> None:
-    told = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    await told.wait()
+def _server(settings: Settings) -> aio.Server:
+    """Create a server with the options and the interceptor of libs.common.runtime.server."""
+    contracts = (space_pb2, tenancy_pb2)
+    services: list[ServiceDescriptor] = [
+        service for contract in contracts for service in contract.DESCRIPTOR.services_by_name.values()
+    ]
+    interceptor = CallInterceptor(
+        access_by_path(services, GRANTS),
+        Verifier(Keys(settings.jwks), settings.issuer, settings.audience),
+        as_refusal,
+        deadline_seconds=settings.deadline_seconds,
+        anonymous_calls_per_second=settings.anonymous_calls_per_second,
+    )
+    options = [
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+        ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
+        ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.max_connection_age_ms", int(settings.connection_age_seconds * 1000)),
+        ("grpc.max_connection_age_grace_ms", 60_000),
+        ("grpc.so_reuseport", 0),
+    ]
+    return aio.server(interceptors=(interceptor,), options=options)
+
+
+async def _wait_for_sigterm() -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
 
 
 def next_version(entity: E, now: datetime) -> E:
-    """The entity as it is written: with the version and the times that Hatchery's commit gives it."""
+    """Return the entity with the version and times that Hatchery's commit would give it."""
     times = {"update_time": now} if entity.version else {"create_time": now, "update_time": now}
     return entity.with_(version=entity.version + 1, **times)
 
 
-def serve(name: str, make: Callable[[Ground], SpaceServiceServicer]) -> None:
-    """Run a baseline until it is told to stop."""
-    run(partial(_serve, name, make))
+def serve(name: str, spaces: NewSpaces, tenancies: NewTenancies) -> None:
+    """Run a baseline until it is stopped."""
+    run(partial(_serve, name, spaces, tenancies))
 
 
-def serve_spaces(name: str, make: Callable[[Ground], object]) -> None:
-    """Run a baseline behind Hatchery's own decoding and encoding; it is asked what the service would be asked."""
-    serve(name, lambda ground: SpaceRpc(cast("Spaces", make(ground))))
+def serve_spaces(name: str, build: Callable[[Parts], object]) -> None:
+    """Run a baseline behind Hatchery's own handlers. It has the methods of the services that they call."""
+    serve(
+        name,
+        lambda parts: SpaceRpc(cast("Spaces", build(parts))),
+        lambda parts: TenancyRpc(cast("Tenancies", build(parts))),
+    )

@@ -1,6 +1,6 @@
-"""(b) Textbook: one `find_one` a read; one multi-document transaction a write, tried again when it lost a race.
+"""(b) Textbook: one `find_one` per read; one multi-document transaction per write, retried when it loses a race.
 
-The rules, the mapping and the road are Hatchery's own; only how documents are read and written differs.
+Rules, mapping and interceptor are Hatchery's own; only reading and writing documents differs.
 """
 
 import asyncio
@@ -16,89 +16,96 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from bench.baselines.serving import Ground, next_version, serve_spaces
+from bench.baselines.serving import Parts, next_version, serve_spaces
 from libs.api.hatchery.spaces.v1 import facts_pb2
-from libs.common import journal
-from libs.common.asking import Asked
-from libs.common.collections import from_document, to_document
-from libs.common.errors import NotFound, Refusal
-from libs.common.values import Change
-from services.spaces.domain import GetSpace, Occupant, RegisterTenant, Space, Tenancy, register_tenant
+from libs.common.domain.entity import Change
+from libs.common.domain.errors import NotFound, Refusal
+from libs.common.rpc.context import CallContext
+from libs.common.store import journal
+from libs.common.store.schema import from_document
+from services.spaces.domain import tenancy
+from services.spaces.domain.occupant import Occupant
+from services.spaces.domain.space import GetSpace, Space
+from services.spaces.domain.tenancy import RegisterTenant, Tenancy
 from services.spaces.store import OCCUPANTS, SPACES, TENANCIES
 
 log = structlog.get_logger()
 
 DURABLE = WriteConcern("majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
-KINDS = {collection.kind: collection for collection in (SPACES, OCCUPANTS, TENANCIES)}
+SCHEMAS = {schema.kind: schema for schema in (SPACES, OCCUPANTS, TENANCIES)}
 T = TypeVar("T")
 
 
 class Textbook:
-    """The two things that are measured."""
+    """The two methods that are measured."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._client = ground.client
-        self._spaces = ground.database["spaces"]
-        self._occupants = ground.database["occupants"]
-        self._tenancies = ground.database["tenancies"]
-        self._outbox = ground.database["outbox"]
-        self._teller = journal.Teller(facts_pb2)
-        self._clock, self._names, self._zone = ground.clock, ground.names, ground.zone
+    def __init__(self, parts: Parts) -> None:
+        self._client = parts.client
+        self._spaces = parts.database["spaces"]
+        self._occupants = parts.database["occupants"]
+        self._tenancies = parts.database["tenancies"]
+        self._outbox = parts.database["outbox"]
+        self._encoder = journal.FactEncoder(facts_pb2)
+        self._clock, self._names, self._zone = parts.clock, parts.names, parts.zone
 
-    async def get_space(self, ask: GetSpace, asked: Asked) -> Space:
-        """One space as it is now."""
-        document = await self._spaces.find_one({"_id": ask.name})
+    async def get(self, query: GetSpace, ctx: CallContext) -> Space:
+        """Return one space with what is free today."""
+        document = await self._spaces.find_one({"_id": query.name})
         if document is None:
-            raise NotFound(SPACES.missing, f"{ask.name} does not exist", name=ask.name)
+            raise NotFound(SPACES.missing, f"{query.name} does not exist", name=query.name)
         space = from_document(Space, document)
-        asked.reach.must_cover(space)
+        ctx.scope.ensure_in_scope(space)
         return space.on(self._clock.today(self._zone))
 
-    async def register_tenant(self, ask: RegisterTenant, asked: Asked) -> Tenancy:
-        """Let room to a startup."""
+    async def register(self, command: RegisterTenant, ctx: CallContext) -> Tenancy:
+        """Lease room to a startup."""
         try:
-            tenancy = await self._transact(partial(self._register, ask, asked))
-        except (DuplicateKeyError, Refusal):  # the same request was answered before, or it cannot be done
-            entry = await self._outbox.find_one({"_id": asked.entry_id})
+            registered = await self._transact(partial(self._register, command, ctx))
+        except (DuplicateKeyError, Refusal):  # the same request was answered before, or it is refused
+            entry = await self._outbox.find_one({"_id": ctx.entry_id})
             if entry is None:
                 raise
-            tenancy = cast("Tenancy", journal.first_answer(entry, asked, KINDS))
-        log.info("tenancy_registered", tenancy=tenancy.name, startup=tenancy.startup, state=tenancy.state)
-        return tenancy
+            journal.ensure_same_request(entry, ctx)
+            registered = cast("Tenancy", journal.stored_reply(entry, SCHEMAS))
+        log.info("tenancy_registered", tenancy=registered.name, startup=registered.startup, state=registered.state)
+        return registered
 
-    async def _register(self, ask: RegisterTenant, asked: Asked, session: AsyncIOMotorClientSession) -> Tenancy:
-        """Load, decide, write. The outbox entry is also the memory of the request: its `_id` admits no second."""
-        held = await self._spaces.find_one({"_id": ask.space}, session=session)
-        card = await self._occupants.find_one({"_id": ask.startup}, session=session)
-        if held is None or card is None:
-            kind, name = (SPACES, ask.space) if held is None else (OCCUPANTS, ask.startup)
-            raise NotFound(kind.missing, f"{name} does not exist", name=name)
-        space, occupant = from_document(Space, held), from_document(Occupant, card)
-        asked.reach.must_cover(space)
-        today, name = self._clock.today(self._zone), self._names.new("tenancies", under=ask.space)
-        change = register_tenant(space, occupant, ask, name=name, today=today, zone=self._zone)
-        return await self._keep(change, asked, session)
+    async def _register(self, command: RegisterTenant, ctx: CallContext, session: AsyncIOMotorClientSession) -> Tenancy:
+        """Load, decide, write. The outbox entry also stores the request: its `_id` prevents a second one."""
+        found = await self._spaces.find_one({"_id": command.space}, session=session)
+        projection = await self._occupants.find_one({"_id": command.startup}, session=session)
+        if found is None or projection is None:
+            schema, name = (SPACES, command.space) if found is None else (OCCUPANTS, command.startup)
+            raise NotFound(schema.missing, f"{name} does not exist", name=name)
+        space, occupant = from_document(Space, found), from_document(Occupant, projection)
+        ctx.scope.ensure_in_scope(space)
+        today, name = self._clock.today(self._zone), self._names.new("tenancies", parent=command.space)
+        change = tenancy.register(space, occupant, command, name=name, today=today, zone=self._zone)
+        return await self._write(change, ctx, session)
 
-    async def _keep(self, change: Change[Tenancy], asked: Asked, session: AsyncIOMotorClientSession) -> Tenancy:
+    async def _write(self, change: Change[Tenancy], ctx: CallContext, session: AsyncIOMotorClientSession) -> Tenancy:
         now = self._clock.now()
-        space, occupant, tenancy = (next_version(entity, now) for entity in change.saves)
+        space, occupant, registered = (next_version(entity, now) for entity in change.saves)
         assert isinstance(space, Space)
         assert isinstance(occupant, Occupant)
-        assert isinstance(tenancy, Tenancy)
-        facts = [self._teller.tell(fact, tenancy.version) for fact in change.facts]
-        entry = journal.entry(asked, now, (space, occupant, tenancy), facts, tenancy, to_document(tenancy))
-        lets, stays = [let.model_dump() for let in space.lets], [stay.model_dump() for stay in occupant.stays]
+        assert isinstance(registered, Tenancy)
+        facts = [self._encoder.encode(fact, registered.version) for fact in change.facts]
+        document = TENANCIES.to_document(registered)
+        reply = journal.reply_of(registered, document, TENANCIES)
+        entry = journal.new_entry(ctx, now, (space, occupant, registered), (), facts, reply)
+        occupancy = [step.model_dump() for step in space.occupancy]
+        stays = [stay.model_dump() for stay in occupant.stays]
         stamp = {"version": space.version, "update_time": now}
-        await self._spaces.update_one({"_id": space.name}, {"$set": {"lets": lets, **stamp}}, session=session)
+        await self._spaces.update_one({"_id": space.name}, {"$set": {"occupancy": occupancy, **stamp}}, session=session)
         stamp = {"version": occupant.version, "update_time": now}
         await self._occupants.update_one({"_id": occupant.name}, {"$set": {"stays": stays, **stamp}}, session=session)
-        await self._tenancies.insert_one(to_document(tenancy), session=session)
+        await self._tenancies.insert_one(TENANCIES.to_document(registered), session=session)
         await self._outbox.insert_one(entry, session=session)
-        return tenancy
+        return registered
 
     async def _transact(self, work: Callable[[AsyncIOMotorClientSession], Awaitable[T]]) -> T:
-        """The driver's `with_transaction`, with the pause between tries that newer drivers make and motor not."""
+        """Run the driver's `with_transaction`, with the pause between tries that newer drivers make and motor lacks."""
         tries = 0
 
         async def attempt(session: AsyncIOMotorClientSession) -> T:

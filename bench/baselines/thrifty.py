@@ -1,12 +1,12 @@
-"""(c) Thrifty: no transaction. One guarded update takes room and puts its outbox entry in the space; the rest follows.
+"""(c) Thrifty: no transaction. One guarded update takes room in the space and adds its outbox entry; the rest follows.
 
-Three writes, each to one document: the space, whose guard stands in the filter, so that writers of a hot space queue
-inside MongoDB and never lose a race; the startup's card, guarded against a second tenancy on the same days; the
-tenancy. Only when the steps of the space's capacity themselves change (the first tenancy of a day, or one with a day
-of moving out that is new) is the space read, decided on by the domain's rule, and written if nobody wrote meanwhile.
+Three writes, each to one document: the space, with the guard in the filter, so that writers of a hot space queue
+inside MongoDB and never lose a race; the startup's projection, guarded against a second tenancy on the same days; the
+tenancy. Only when the steps of the space's occupancy themselves change (the first tenancy of a day, or one that ends on
+a new day) is the space read, decided on by the domain's rule, and written unless it has changed meanwhile.
 
-What it gives up: between two of the writes a crash leaves a change half made, which a job would have to find in the
-outbox and complete.
+What it gives up: a crash between two of the writes leaves half a change, which a job would have to find in the outbox
+and complete.
 """
 
 import random
@@ -16,170 +16,185 @@ from typing import Any
 
 import structlog
 
-from bench.baselines.serving import Ground, next_version, serve_spaces
-from libs.common.asking import Asked
-from libs.common.collections import from_document, to_document
-from libs.common.errors import Invalid, NotFound, Taken, Unavailable
-from services.spaces.domain import GetSpace, Occupant, Period, RegisterTenant, Space, Tenancy, register_tenant
+from bench.baselines.serving import Parts, next_version, serve_spaces
+from libs.common.domain.errors import Invalid, NotFound, Taken, Unavailable
+from libs.common.rpc.context import CallContext
+from libs.common.store.schema import from_document
+from services.spaces.domain import tenancy
+from services.spaces.domain.occupant import Occupant
+from services.spaces.domain.period import Period
+from services.spaces.domain.space import GetSpace, Space
+from services.spaces.domain.tenancy import RegisterTenant, Tenancy
+from services.spaces.store import TENANCIES
 
 log = structlog.get_logger()
 
 Document = dict[str, Any]
-#: The outbox of a space is cut to so many entries, by every so-manieth writer. A relay, which this baseline is spared,
-#: would empty it; and what has left it is no longer known when the same request comes again.
-KEPT, CUT_EVERY = 16, 32
-BARE = {"outbox": 0}
+#: One writer in TRIM_EVERY cuts the outbox of its space to OUTBOX_SIZE entries. A relay, which this baseline does not
+#: have, would empty it. A request whose entry is gone is no longer known when it is repeated.
+OUTBOX_SIZE, TRIM_EVERY = 16, 32
+WITHOUT_OUTBOX = {"outbox": 0}
 
 
 class Thrifty:
-    """The two things that are measured."""
+    """The two methods that are measured."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._spaces = ground.database["spaces"]
-        self._occupants = ground.database["occupants"]
-        self._tenancies = ground.database["tenancies"]
-        self._clock, self._names, self._zone = ground.clock, ground.names, ground.zone
+    def __init__(self, parts: Parts) -> None:
+        self._spaces = parts.database["spaces"]
+        self._occupants = parts.database["occupants"]
+        self._tenancies = parts.database["tenancies"]
+        self._clock, self._names, self._zone = parts.clock, parts.names, parts.zone
 
-    async def get_space(self, ask: GetSpace, asked: Asked) -> Space:
-        """One space as it is now."""
-        space = from_document(Space, _there(await self._spaces.find_one({"_id": ask.name}, BARE), ask.name))
-        asked.reach.must_cover(space)
+    async def get(self, query: GetSpace, ctx: CallContext) -> Space:
+        """Return one space with what is free today."""
+        found = await self._spaces.find_one({"_id": query.name}, WITHOUT_OUTBOX)
+        space = from_document(Space, _existing(found, query.name))
+        ctx.scope.ensure_in_scope(space)
         return space.on(self._clock.today(self._zone))
 
-    async def register_tenant(self, ask: RegisterTenant, asked: Asked) -> Tenancy:
-        """Let room to a startup."""
-        if not ask.desks and not ask.area_m2:
-            raise Invalid.field("desks", "REQUIRED", "desks or area must be let")
-        if not asked.reach.covers_name(ask.space):
-            asked.reach.must_cover(from_document(Space, _there(await self._find(ask.space), ask.space)))
-        tenancy = await self._register(ask, asked, self._clock.today(self._zone))
-        log.info("tenancy_registered", tenancy=tenancy.name, startup=tenancy.startup, state=tenancy.state)
-        return tenancy
+    async def register(self, command: RegisterTenant, ctx: CallContext) -> Tenancy:
+        """Lease room to a startup."""
+        if not command.desks and not command.area_m2:
+            raise Invalid.field("desks", "REQUIRED", "a tenancy has desks or area")
+        if not ctx.scope.covers_name(command.space):
+            found = await self._find(command.space)
+            ctx.scope.ensure_in_scope(from_document(Space, _existing(found, command.space)))
+        registered = await self._register(command, ctx, self._clock.today(self._zone))
+        log.info("tenancy_registered", tenancy=registered.name, startup=registered.startup, state=registered.state)
+        return registered
 
-    async def _register(self, ask: RegisterTenant, asked: Asked, today: date) -> Tenancy:
-        period, now = ask.period(today), self._clock.now()
-        entry = _entry(ask, asked, self._names.new("tenancies", under=ask.space), period, now)
-        space = await self._take_room(ask, entry, period, today) or await self._decide_room(ask, entry, period, today)
+    async def _register(self, command: RegisterTenant, ctx: CallContext, today: date) -> Tenancy:
+        period, now = command.period(today), self._clock.now()
+        entry = _entry(command, ctx, self._names.new("tenancies", parent=command.space), period, now)
+        occupied = await self._occupy(command, entry, period, today)
+        space = occupied or await self._decide_and_occupy(command, entry, period, today)
         if isinstance(space, Tenancy):
             return space
         try:
-            occupant = await self._seat(ask.startup, entry, period)
+            occupant = await self._add_stay(command.startup, entry, period)
         except (NotFound, Taken):
-            await self._give_back(ask, entry, period, today)
+            await self._vacate(command, entry, period, today)
             raise
-        decided = register_tenant(space, occupant, ask, name=entry["tenancy"], today=today, zone=self._zone)
-        tenancy = next_version(decided.reply, now)
-        await self._tenancies.insert_one(to_document(tenancy))
-        return tenancy
+        change = tenancy.register(space, occupant, command, name=entry["tenancy"], today=today, zone=self._zone)
+        registered = next_version(change.reply, now)
+        await self._tenancies.insert_one(TENANCIES.to_document(registered))
+        return registered
 
-    async def _take_room(self, ask: RegisterTenant, entry: Document, period: Period, today: date) -> Space | None:
-        """The space as it was, after taking room on steps that it has; None when it has not these steps, or no room."""
+    async def _occupy(self, command: RegisterTenant, entry: Document, period: Period, today: date) -> Space | None:
+        """Occupy room on the steps that the space has. Returns the space; None without such steps or without room."""
         if period.start < today:
             return None
-        within = _within(period)
+        within, area = _within(period), float(command.area_m2)
         full = [
-            {"$gt": [{"$add": [f"$$let.{what}", asked_for]}, f"${what}"]}
-            for what, asked_for in (("desks", ask.desks), ("area_m2", ask.area_m2))
+            {"$gt": [{"$add": [f"$$step.{what}", wanted]}, f"${what}"]}
+            for what, wanted in (("desks", command.desks), ("area_m2", area))
         ]
-        days = [{bound: ["$$let.day", day]} for bound, day in within.items()]
-        overfull = {"$filter": {"input": "$lets", "as": "let", "cond": {"$and": [*days, {"$or": full}]}}}
+        days = [{bound: ["$$step.date", day]} for bound, day in within.items()]
+        overfull = {"$filter": {"input": "$occupancy", "as": "step", "cond": {"$and": [*days, {"$or": full}]}}}
         found = await self._spaces.find_one_and_update(
             {
-                "_id": ask.space,
-                "lets.day": {"$all": list(within.values())},
+                "_id": command.space,
+                "occupancy.date": {"$all": list(within.values())},
                 "outbox._id": {"$ne": entry["_id"]},
                 "$expr": {"$eq": [overfull, []]},
             },
             {
-                "$inc": {"lets.$[let].desks": ask.desks, "lets.$[let].area_m2": ask.area_m2, "version": 1},
+                "$inc": {
+                    "occupancy.$[step].desks": command.desks,
+                    "occupancy.$[step].area_m2": area,
+                    "version": 1,
+                },
                 "$set": {"update_time": entry["at"]},
-                "$push": {"outbox": _cut(entry)},
+                "$push": {"outbox": _trimmed(entry)},
             },
-            array_filters=[{"let.day": within}],
-            projection=BARE,
+            array_filters=[{"step.date": within}],
+            projection=WITHOUT_OUTBOX,
         )
         return from_document(Space, found) if found else None
 
-    async def _decide_room(self, ask: RegisterTenant, entry: Document, period: Period, today: date) -> Space | Tenancy:
-        """The same by the domain's rule, whatever the steps; the first answer when the request is a repeat."""
+    async def _decide_and_occupy(
+        self, command: RegisterTenant, entry: Document, period: Period, today: date
+    ) -> Space | Tenancy:
+        """Occupy room by the domain's rule, whatever the steps. Returns the first reply if the request is a repeat."""
         while True:
-            found = _there(await self._find(ask.space), ask.space)
+            found = _existing(await self._find(command.space), command.space)
             outbox = found.pop("outbox", ())
             for known in outbox:
                 if known["_id"] == entry["_id"]:
-                    return await self._first_answer(known, entry)
+                    return await self._first_reply(known, entry)
             space = from_document(Space, found)
-            changed = space.let_out(ask.desks, ask.area_m2, period, today)
-            if await self._replace(space, changed, entry["at"], {"$push": {"outbox": _cut(entry)}}):
+            changed = space.occupy(command.desks, command.area_m2, period, today)
+            if await self._replace(space, changed, entry["at"], {"$push": {"outbox": _trimmed(entry)}}):
                 return space
 
     async def _replace(self, space: Space, changed: Space, now: datetime, more: Document) -> bool:
-        """Write the space's steps if it is still the version that was read."""
-        fields = {"lets": [let.model_dump() for let in changed.lets], "version": space.version + 1, "update_time": now}
+        """Write the space's occupancy if it still has the version that was read."""
+        occupancy = [step.model_dump() for step in changed.occupancy]
+        fields = {"occupancy": occupancy, "version": space.version + 1, "update_time": now}
         wrote = await self._spaces.update_one({"_id": space.name, "version": space.version}, {"$set": fields, **more})
         return bool(wrote.matched_count)
 
-    async def _seat(self, startup: str, entry: Document, period: Period) -> Occupant:
-        """The startup's card as it was, after noting the stay; Taken when it sits somewhere on these days."""
+    async def _add_stay(self, startup: str, entry: Document, period: Period) -> Occupant:
+        """Add a stay and return the projection as it is then. Taken when the startup sits elsewhere on these days."""
         start, end = entry["start_date"], entry["end_date"]
         same_days: Document = {"$or": [{"end": None}, {"end": {"$gt": start}}]}
         if end is not None:
             same_days["start"] = {"$lt": end}
         stay = {"tenancy": entry["tenancy"], "start": start, "end": end}
-        card = await self._occupants.find_one_and_update(
+        found = await self._occupants.find_one_and_update(
             {"_id": startup, "stays": {"$not": {"$elemMatch": same_days}}},
             {"$push": {"stays": stay}, "$inc": {"version": 1}, "$set": {"update_time": entry["at"]}},
         )
-        if card:
-            return from_document(Occupant, card)
+        if found:
+            return from_document(Occupant, found)
         known = await self._occupants.find_one({"_id": startup})
         if known is None:
             raise NotFound("STARTUP_NOT_FOUND", f"{startup} does not exist", name=startup)
-        return from_document(Occupant, known).stay(entry["tenancy"], period)  # which refuses, and says why
+        return from_document(Occupant, known).stay(entry["tenancy"], period)  # which refuses with the reason
 
-    async def _give_back(self, ask: RegisterTenant, entry: Document, period: Period, today: date) -> None:
-        """Undo the taking of room."""
+    async def _vacate(self, command: RegisterTenant, entry: Document, period: Period, today: date) -> None:
+        """Free the room that was occupied."""
         forget = {"$pull": {"outbox": {"_id": entry["_id"]}}}
         while True:
-            space = from_document(Space, _there(await self._find(ask.space), ask.space))
-            changed = space.let_out(-ask.desks, -ask.area_m2, period, today)
+            space = from_document(Space, _existing(await self._find(command.space), command.space))
+            changed = space.occupy(-command.desks, -command.area_m2, period, today)
             if await self._replace(space, changed, self._clock.now(), forget):
                 return
 
-    async def _first_answer(self, known: Mapping[str, Any], entry: Document) -> Tenancy:
+    async def _first_reply(self, known: Mapping[str, Any], entry: Document) -> Tenancy:
         if bytes(known["digest"]) != entry["digest"]:
-            raise Invalid.field("request_id", "REQUEST_ID_REUSED", "another request was made under this id")
-        kept = await self._tenancies.find_one({"_id": known["tenancy"]})
-        if kept is None:
-            raise Unavailable("UNDER_WAY", "the same request is under way", retry_after=0.1)
-        return from_document(Tenancy, kept)
+            raise Invalid.field("request_id", "REQUEST_ID_REUSED", "this request_id was used for another request")
+        found = await self._tenancies.find_one({"_id": known["tenancy"]})
+        if found is None:
+            raise Unavailable("IN_PROGRESS", "the same request is in progress", retry_after=0.1)
+        return from_document(Tenancy, found)
 
     async def _find(self, space: str) -> Document | None:
         return await self._spaces.find_one({"_id": space})
 
 
-def _entry(ask: RegisterTenant, asked: Asked, name: str, period: Period, now: datetime) -> Document:
-    """All that the fact is made from, and the memory of the request."""
+def _entry(command: RegisterTenant, ctx: CallContext, name: str, period: Period, now: datetime) -> Document:
+    """Return all that the fact is made from, which also identifies the request."""
     return {
-        "_id": asked.entry_id,
-        "actor": asked.actor,
-        "digest": asked.digest,
+        "_id": ctx.entry_id,
+        "actor": ctx.actor,
+        "digest": ctx.digest,
         "at": now,
         "tenancy": name,
-        "startup": ask.startup,
-        "desks": ask.desks,
-        "area_m2": ask.area_m2,
+        "startup": command.startup,
+        "desks": command.desks,
+        "area_m2": float(command.area_m2),
         "start_date": _midnight(period.start),
         "end_date": _midnight(period.end) if period.end else None,
     }
 
 
-def _cut(entry: Document) -> Document:
-    return {"$each": [entry], "$slice": -KEPT} if random.random() * CUT_EVERY < 1 else {"$each": [entry]}
+def _trimmed(entry: Document) -> Document:
+    return {"$each": [entry], "$slice": -OUTBOX_SIZE} if random.random() * TRIM_EVERY < 1 else {"$each": [entry]}
 
 
 def _within(period: Period) -> dict[str, datetime]:
-    """The bounds of a period as MongoDB compares them."""
+    """Return the bounds of a period as MongoDB compares them."""
     bounds = {"$gte": _midnight(period.start)}
     return bounds if period.end is None else {**bounds, "$lt": _midnight(period.end)}
 
@@ -188,7 +203,7 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-def _there(document: Document | None, name: str) -> Document:
+def _existing(document: Document | None, name: str) -> Document:
     if document is None:
         raise NotFound("SPACE_NOT_FOUND", f"{name} does not exist", name=name)
     return document

@@ -1,8 +1,9 @@
-"""What stands there before anybody is asked, in the shape of the services' own documents; and what is there after."""
+"""The documents that are there before a measurement, as the services store them, and what is counted after it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,55 +11,56 @@ from zoneinfo import ZoneInfo
 from pymongo import WriteConcern
 
 from bench.contenders import Database
-from libs.api.hatchery.spaces.v1 import spaces_pb2 as pb
-from libs.common.clock import Clock
-from libs.common.collections import to_document
-from services.spaces.domain import Kind, Let, Occupant, Space
-from services.startups.domain import Startup
+from libs.api.hatchery.spaces.v1 import space_pb2, tenancy_pb2
+from libs.common.runtime.clock import Clock
+from services.spaces.domain.occupant import Occupant
+from services.spaces.domain.space import Kind, OccupancyStep, Space
+from services.spaces.store import OCCUPANTS, SPACES
+from services.startups.domain.startup import Startup
 
 GET_SPACE = "/hatchery.spaces.v1.SpaceService/GetSpace"
-REGISTER_TENANT = "/hatchery.spaces.v1.SpaceService/RegisterTenant"
+REGISTER_TENANT = "/hatchery.spaces.v1.TenancyService/RegisterTenant"
 CLOCK, ZONE = Clock(), ZoneInfo("Asia/Shanghai")
 DURABLE = WriteConcern("majority", j=True)
-TOGETHER = 5_000
+BATCH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """So many spaces and startups of one cell, whose name is part of theirs, so that they can be counted afterwards."""
+class Dataset:
+    """The spaces and startups of one cell. Their names contain the cell's, so that they can be counted afterwards."""
 
     cell: str
     spaces: int
     startups: int
 
     def space(self, number: int) -> str:
-        """The name of a space."""
+        """Return the name of a space."""
         return f"spaces/{self.cell}x{number:07d}"
 
     def startup(self, number: int) -> str:
-        """The name of a startup."""
+        """Return the name of a startup."""
         return f"startups/{self.cell}x{number:07d}"
 
-    def lay(self, database: Database) -> None:
-        """Put the documents there, durably."""
+    def insert(self, database: Database) -> None:
+        """Insert the documents, durably."""
         today = CLOCK.today(ZONE)
-        spaces = (space(self.space(number), today) for number in range(self.spaces))
-        occupants = (occupant(self.startup(number)) for number in range(self.startups))
-        insert(database, "spaces", map(to_document, spaces))
-        insert(database, "occupants", map(to_document, occupants))
+        spaces = (new_space(self.space(number), today) for number in range(self.spaces))
+        occupants = (new_occupant(self.startup(number)) for number in range(self.startups))
+        insert(database, SPACES.collection, map(SPACES.to_document, spaces))
+        insert(database, OCCUPANTS.collection, map(OCCUPANTS.to_document, occupants))
 
     def reads(self) -> list[bytes]:
-        """A request for each space, in an order that has nothing to do with that of the documents."""
-        step = 1_000_003  # a prime, so that every space comes once
+        """Return a request for each space, in an order unrelated to that of the documents."""
+        step = 1_000_003  # a prime, so that every space occurs once
         return [
-            pb.GetSpaceRequest(name=self.space(number * step % self.spaces)).SerializeToString()
+            space_pb2.GetSpaceRequest(name=self.space(number * step % self.spaces)).SerializeToString()
             for number in range(self.spaces)
         ]
 
     def writes(self) -> list[bytes]:
-        """A request for each startup to be a tenant; neighbours want different spaces, where there are several."""
+        """Return a request for each startup to become a tenant. Neighbours want different spaces if there are any."""
         return [
-            pb.RegisterTenantRequest(
+            tenancy_pb2.RegisterTenantRequest(
                 space=self.space(number % self.spaces),
                 startup=self.startup(number),
                 desks=1,
@@ -69,10 +71,10 @@ class Scene:
         ]
 
     def count(self, database: Database) -> "Counted":
-        """What the documents say."""
+        """Count what the documents say was written."""
         spaces = {"$gte": f"spaces/{self.cell}x", "$lt": f"spaces/{self.cell}y"}
         startups = {"$gte": f"startups/{self.cell}x", "$lt": f"startups/{self.cell}y"}
-        desks = {"$group": {"_id": None, "sum": {"$sum": {"$subtract": [{"$last": "$lets.desks"}, 1]}}}}
+        desks = {"$group": {"_id": None, "sum": {"$sum": {"$subtract": [{"$last": "$occupancy.desks"}, 1]}}}}
         stays = {"$group": {"_id": None, "sum": {"$sum": {"$size": "$stays"}}}}
         return Counted(
             database["tenancies"].count_documents({"_id": spaces}),
@@ -83,7 +85,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many tenancies there are, desks let and stays noted: three ways to say the same."""
+    """How many tenancies, occupied desks and stays there are. All three must be the same."""
 
     tenancies: int
     desks: int
@@ -91,7 +93,7 @@ class Counted:
 
     @property
     def agrees(self) -> bool:
-        """Whether the documents agree with one another."""
+        """Whether the documents agree with each other."""
         return self.tenancies == self.desks == self.stays
 
 
@@ -99,8 +101,8 @@ def _sum(rows: Iterable[dict[str, Any]]) -> int:
     return next((int(row["sum"]) for row in rows), 0)
 
 
-def space(name: str, today: date, *, let: int = 1) -> Space:
-    """A large space in which a step of capacity starts today, as it does once somebody has moved in today."""
+def new_space(name: str, today: date, *, occupied: int = 1) -> Space:
+    """Return a large space with an occupancy step today, as it has once somebody has moved in today."""
     now = CLOCK.now()
     return Space(
         name=name,
@@ -110,23 +112,23 @@ def space(name: str, today: date, *, let: int = 1) -> Space:
         zone="",
         operator="江城孵化器运营公司",
         desks=100_000,
-        area_m2=1_000_000,
+        area_m2=Decimal(1_000_000),
         address="解放大路 1 号",
-        lets=(Let(day=today, desks=let, area_m2=10 * let),),
+        occupancy=(OccupancyStep(date=today, desks=occupied, area_m2=Decimal(10 * occupied)),),
         version=2,
         create_time=now,
         update_time=now,
     )
 
 
-def occupant(name: str) -> Occupant:
-    """A startup's card, as its first fact leaves it."""
+def new_occupant(name: str) -> Occupant:
+    """Return a startup's projection as its first fact leaves it."""
     now = CLOCK.now()
     return Occupant(name=name, display_name="松江碳材", sequence=1, version=1, create_time=now, update_time=now)
 
 
-def startup(name: str) -> Startup:
-    """The same startup, as its own service keeps it."""
+def new_startup(name: str) -> Startup:
+    """Return the same startup as its own service stores it."""
     now = CLOCK.now()
     return Startup(
         name=name,
@@ -149,6 +151,6 @@ def insert(database: Database, collection: str, documents: Iterator[dict[str, An
 
 
 def batches(documents: Iterator[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
-    """So many at once as are best sent at once."""
-    while some := list(islice(documents, TOGETHER)):
+    """Yield the documents in batches that are efficient to send."""
+    while some := list(islice(documents, BATCH)):
         yield some

@@ -1,7 +1,7 @@
-"""The least that a gRPC client can be: one HTTP/2 connection, one method, bodies made beforehand.
+"""A minimal gRPC client: one HTTP/2 connection, one method, bodies serialized beforehand.
 
-A client that costs as much as the server would be what is measured, where the two share two cores. This one
-costs some 20 µs a call, against some 150 µs of grpcio's own, and is the same for every contender.
+Client and server share two cores, so that a client as expensive as the server would be half of what is measured.
+This one takes about 20 µs a call, grpcio's own about 150 µs, and it is the same for every contender.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from typing import cast
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
-MOST_WINDOW = (1 << 31) - 1
-#: gRPC's codes that this side comes to by itself.
+MAX_WINDOW = (1 << 31) - 1
+#: The gRPC codes that the client sets itself.
 OK, UNKNOWN, DEADLINE_EXCEEDED, UNAVAILABLE = 0, 2, 4, 14
 STATUS = b"\x0bgrpc-status"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which method of which server is asked, by whom, and how many seconds a call may take."""
+    """A method of a server, the token to call it with, and how many seconds a call may take."""
 
     address: str
     path: str
@@ -31,7 +31,7 @@ class Target:
 Answered = Callable[[int, int, bytes], None]
 
 
-class Wire(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection. `answered` gets each call's stream, its gRPC status and the bytes of its reply."""
 
     def __init__(self, target: Target, answered: Answered) -> None:
@@ -45,14 +45,14 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say what we are: no header compression with a memory, and windows as wide as there are."""
+        """Send our settings: no table for compressed headers, and the largest windows."""
         self._transport = cast("asyncio.Transport", transport)
-        said = _setting(1, 0) + _setting(2, 0) + _setting(4, MOST_WINDOW)
-        grant = (MOST_WINDOW - 65_535).to_bytes(4, "big")
-        self._transport.write(PREFACE + _frame(SETTINGS, 0, 0, said) + _frame(WINDOW, 0, 0, grant))
+        settings = _setting(1, 0) + _setting(2, 0) + _setting(4, MAX_WINDOW)
+        grant = (MAX_WINDOW - 65_535).to_bytes(4, "big")
+        self._transport.write(PREFACE + _frame(SETTINGS, 0, 0, settings) + _frame(WINDOW, 0, 0, grant))
 
-    def ask(self, body: bytes) -> int:
-        """Send a call with this message; returns its stream."""
+    def call(self, body: bytes) -> int:
+        """Send a call with this message. Returns its stream."""
         assert self._transport is not None
         block = self._next if self._stream > 0 else self._first
         self._stream += 2
@@ -60,14 +60,14 @@ class Wire(asyncio.Protocol):
         if self._transport.is_closing():
             asyncio.get_running_loop().call_soon(self._answer, self._stream, UNAVAILABLE)
         self._window -= len(body) + 5
-        assert self._window >= 0, "the server does not keep up with what it is sent"
+        assert self._window >= 0, "the server does not read as fast as the client sends"
         message = b"\0" + len(body).to_bytes(4, "big") + body
         head = _frame(HEADERS, END_HEADERS, self._stream, block)
         self._transport.write(head + _frame(DATA, END_STREAM, self._stream, message))
         return self._stream
 
     def data_received(self, data: bytes) -> None:
-        """Take apart what has come so far into frames."""
+        """Split what has arrived so far into frames."""
         buffer = self._rest + data if self._rest else data
         at, end = 0, len(buffer)
         while end - at >= 9:
@@ -76,11 +76,11 @@ class Wire(asyncio.Protocol):
             if stop > end:
                 break
             stream = int.from_bytes(buffer[at + 5 : start], "big")
-            self._take(buffer[at + 3], buffer[at + 4], stream, buffer[start:stop])
+            self._handle(buffer[at + 3], buffer[at + 4], stream, buffer[start:stop])
             at = stop
         self._rest = buffer[at:]
 
-    def _take(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+    def _handle(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if kind == HEADERS:
             if flags & END_STREAM:
                 self._answer(stream, _status(payload))
@@ -97,7 +97,7 @@ class Wire(asyncio.Protocol):
             self._transport.write(_frame(kind, ACK, 0, payload if kind == PING else b""))
         elif kind == GOAWAY:
             self.connection_lost(None)
-        assert kind != CONTINUATION, "headers of more than one frame are nothing that our services send"
+        assert kind != CONTINUATION, "our services send no headers of more than one frame"
 
     def _answer(self, stream: int, status: int) -> None:
         body = self._bodies.pop(stream, None)
@@ -105,67 +105,33 @@ class Wire(asyncio.Protocol):
             self._answered(stream, status, body[5:])
 
     def _grant(self, size: int) -> None:
-        """Let the server send as much again, before it has used up what it was granted."""
+        """Enlarge the server's window before it is used up."""
         self._received += size
-        if self._received > MOST_WINDOW // 2 and self._transport is not None:
+        if self._received > MAX_WINDOW // 2 and self._transport is not None:
             self._transport.write(_frame(WINDOW, 0, 0, self._received.to_bytes(4, "big")))
             self._received = 0
 
     def give_up(self, stream: int) -> None:
-        """Stop waiting for a call that took too long."""
+        """Stop waiting for a call that takes too long."""
         self._answer(stream, DEADLINE_EXCEEDED)
 
     def connection_lost(self, _: Exception | None) -> None:
-        """Every call under way has failed."""
+        """Fail every call in progress."""
         for stream in list(self._bodies):
             self._answer(stream, UNAVAILABLE)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._transport is not None:
             self._transport.close()
 
 
-async def connect(target: Target, answered: Answered) -> Wire:
-    """A connection to the target."""
+async def connect(target: Target, answered: Answered) -> Connection:
+    """Open a connection to the target."""
     host, _, port = target.address.rpartition(":")
     loop = asyncio.get_running_loop()
-    _, wire = await loop.create_connection(lambda: Wire(target, answered), host, int(port))
-    return wire
-
-
-class Line:
-    """One call at a time over a connection of its own: for latencies, and for what needs the reply."""
-
-    def __init__(self, wire: Wire, deadline: int) -> None:
-        self._wire = wire
-        self._deadline = deadline
-        self._reply: asyncio.Future[tuple[int, bytes]] | None = None
-
-    @classmethod
-    async def open(cls, target: Target) -> "Line":
-        """A line to the target's method."""
-
-        def answered(_: int, status: int, body: bytes) -> None:
-            if line._reply is not None and not line._reply.done():
-                line._reply.set_result((status, body))
-
-        line = cls(await connect(target, answered), target.deadline)
-        return line
-
-    async def call(self, body: bytes) -> tuple[int, bytes]:
-        """The reply's status and bytes."""
-        self._reply = asyncio.get_running_loop().create_future()
-        stream = self._wire.ask(body)
-        try:
-            return await asyncio.wait_for(asyncio.shield(self._reply), self._deadline)
-        except TimeoutError:
-            self._wire.give_up(stream)
-            return DEADLINE_EXCEEDED, b""
-
-    def close(self) -> None:
-        """Hang up."""
-        self._wire.close()
+    _, connection = await loop.create_connection(lambda: Connection(target, answered), host, int(port))
+    return connection
 
 
 # --- bytes --------------------------------------------------------------------------------
@@ -180,11 +146,11 @@ def _setting(number: int, value: int) -> bytes:
 
 
 def _header_blocks(target: Target) -> tuple[bytes, bytes]:
-    """The headers of a connection's first call, which the server remembers, and of those after it, which refer to them.
+    """Return the headers of a connection's first call, and of the later ones, which refer to the first ones by index.
 
-    That is what every client does (RFC 7541): a token crosses the wire once and not with each call.
+    Every client does so (RFC 7541): a token is transmitted once and not with each call.
     """
-    said: Mapping[bytes, str] = {
+    headers: Mapping[bytes, str] = {
         b"\x41": target.address,  # :authority
         b"\x44": target.path,  # :path
         b"\x5f": "application/grpc",  # content-type
@@ -193,14 +159,14 @@ def _header_blocks(target: Target) -> tuple[bytes, bytes]:
         b"\x40" + _text("grpc-timeout"): f"{target.deadline}S",
     }
     fixed = b"\x83\x86"  # :method POST, :scheme http
-    first = b"".join(name + _text(value) for name, value in said.items())
+    first = b"".join(name + _text(value) for name, value in headers.items())
     newest = 62
-    known = bytes(0x80 | index for index in range(newest + len(said) - 1, newest - 1, -1))
+    known = bytes(0x80 | index for index in range(newest + len(headers) - 1, newest - 1, -1))
     return fixed + first, fixed + known
 
 
 def _text(text: str) -> bytes:
-    """A text as RFC 7541 writes it, its length before it in 7 bits and more."""
+    """Encode a text as in RFC 7541, preceded by its length as an integer with a prefix of 7 bits."""
     size = len(text)
     if size < 127:
         return bytes((size,)) + text.encode()
@@ -213,7 +179,7 @@ def _text(text: str) -> bytes:
 
 
 def _status(block: bytes) -> int:
-    """The gRPC status in a call's last headers."""
+    """Return the gRPC status in a call's last headers."""
     at = block.find(STATUS)
     if at < 0:
         return UNKNOWN
