@@ -19,11 +19,11 @@ DEV := .venv-dev/.dev
 help:
 	@sed -n 's/^#   //p' Makefile
 
-# `exec`, so that what is typed and what is signalled reaches the command itself and not a shell.
+# `exec`, so that input and signals reach the command itself and not a shell.
 up: $(RUNTIME)
 	@exec .venv/bin/python -m libs.cli up $(UP)
 
-# uv, which tox installs with, does not read pip's settings: whoever told pip where packages are means uv as well.
+# tox installs with uv, which does not read pip's settings; use the index that pip is configured with.
 test: $(DEV)
 	@index="$${PIP_INDEX_URL:-$$(.venv-dev/bin/python -m pip config get global.index-url 2>/dev/null)}"; \
 	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"; fi; \
