@@ -152,7 +152,7 @@ def _check_of(code: str | None) -> str | None:
 
 
 def _credit_code_histories(snapshot: Snapshot) -> Iterator[str]:
-    """Facts tell how a code came about: set once, then only corrected, each time from the code before it."""
+    """By its facts, a code is set once and then only corrected, each time from the code before it."""
     histories: dict[str, list[Document]] = defaultdict(list)
     for entry in snapshot.journals["startups"]:
         for fact in entry.get("facts", ()):
