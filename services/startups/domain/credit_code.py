@@ -168,12 +168,12 @@ def _misshapen(finding: str) -> PydanticCustomError:
 #: A code in its normal form whose sign 18 fits; empty for a team.
 CreditCode = Annotated[
     str,
-    StringConstraints(max_length=60),
+    StringConstraints(max_length=40),
     AfterValidator(_normalize),
     AfterValidator(_ensure_shape),
     AfterValidator(_ensure_check_digit),
 ]
 #: A code that an official has read from the licence, so that sign 18 need not fit; empty for a team.
 ConfirmedCreditCode = Annotated[
-    str, StringConstraints(max_length=60), AfterValidator(_normalize), AfterValidator(_ensure_shape)
+    str, StringConstraints(max_length=40), AfterValidator(_normalize), AfterValidator(_ensure_shape)
 ]

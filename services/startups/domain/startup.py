@@ -192,13 +192,13 @@ def update(startup: Startup, command: UpdateStartup, city: City, *, today: date)
     fields = dict(command.startup.masked(command.update_mask))
     code = fields.pop("credit_code", startup.credit_code) or ""
     changed = startup.with_(**fields)
+    # Without the code: it was checked when it was set, and an unrelated change must not check it again.
+    names = StartupSpec.model_fields.keys() - {"credit_code"}
+    StartupSpec.model_validate({name: getattr(changed, name) for name in names}).ensure_valid(city, today)
     if code != (startup.credit_code or ""):
         _ensure_no_code(startup)
         ensure_check_digit("startup.credit_code", code)
         changed = changed.with_code(code)
-    # Without the code: it was checked when it was set, and an unrelated change must not check it again.
-    names = StartupSpec.model_fields.keys() - {"credit_code"}
-    StartupSpec.model_validate({name: getattr(changed, name) for name in names}).ensure_valid(city, today)
     return Change(changed, saves=(changed,), facts=(StartupUpdated.of(changed),))
 
 
