@@ -1,45 +1,53 @@
-"""One world for all tests of the contract, with every service running and two places in it."""
+"""All services, started once for the contract tests, with two populated places."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from grpc import aio
+from pymongo import MongoClient
 
-from libs.cli.servers import Mongo
-from tests.contracts.contract import HOMES
-from tests.contracts.land import Land, settle
-from tests.contracts.reasons import documented
-from tests.contracts.town import Town
-from tests.running import World
-
-
-@pytest.fixture(scope="session")
-def world(mongo: Mongo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A world in which a fact that cannot be handled is parked at its first try."""
-    made = World(tmp_path_factory.mktemp("contracts"), mongo, HATCHERY_FACT_TRIES="1")
-    yield made
-    made.stop()
+from libs.cli.servers.mongo import Mongo
+from tests.contracts.calls import Calls
+from tests.contracts.contract import SERVICES
+from tests.contracts.contract_fixtures import populated
+from tests.contracts.requests import RunningContract
+from tests.contracts.snapshots import Snapshots
+from tests.support.processes import Cluster
 
 
 @pytest.fixture(scope="session")
-async def town(world: World) -> AsyncIterator[Town]:
-    """Every service of the house, running."""
-    async with AsyncExitStack() as open_channels:
+def contract_cluster(mongo: Mongo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Every service, running; a fact that cannot be handled is parked after one try."""
+    cluster = Cluster(tmp_path_factory.mktemp("contracts"), mongo, HATCHERY_FACT_MAX_TRIES="1")
+    for service in SERVICES:
+        cluster.start(service)
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def mongo_client(contract_cluster: Cluster) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A client of the services' MongoDB, to look into their databases."""
+    with MongoClient[dict[str, Any]](contract_cluster.mongo.admin_uri) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def contract(contract_cluster: Cluster) -> AsyncIterator[RunningContract]:
+    """The running services with two populated places."""
+    async with AsyncExitStack() as stack:
         channels = {}
-        for home in HOMES:
-            channel = aio.insecure_channel(world.start(home).address)
-            channels[home] = await open_channels.enter_async_context(channel)
-        yield Town(world, channels)
+        for service in SERVICES:
+            channel = aio.insecure_channel(contract_cluster.replicas[service].address)
+            channels[service] = await stack.enter_async_context(channel)
+        yield await populated(Calls(channels, f"Bearer {contract_cluster.token()}"), contract_cluster)
 
 
 @pytest.fixture(scope="session")
-async def land(town: Town) -> Land:
-    """Two places with their tenants, after all that they caused has taken effect."""
-    return await settle(town)
-
-
-@pytest.fixture(scope="session")
-def reasons() -> frozenset[str]:
-    """Every reason that docs/errors.md tells integrators of."""
-    return frozenset(documented())
+def snapshots(
+    contract: RunningContract, contract_cluster: Cluster, mongo_client: MongoClient[dict[str, Any]]
+) -> Snapshots:
+    """Snapshots of the services' databases."""
+    return Snapshots(contract.calls, contract_cluster, mongo_client)

@@ -1,71 +1,81 @@
-"""The contract as it is written: services, methods, fields and the limits that their comments state."""
+"""The contract as it is written: services, methods, request fields, and the limits that their comments state."""
 
 import importlib
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
-from google.protobuf.descriptor import Descriptor as MessageDescriptor
-from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
-from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
+from google.api.field_behavior_pb2 import REQUIRED, field_behavior
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc_tools import protoc
 
 from libs.api.hatchery.common.v1.access_pb2 import permission
 from libs.api.hatchery.operations.v1 import operations_pb2
+from protos.generate import read_descriptors
 
 ROOT = Path(__file__).parent.parent.parent
-PROTOS = ROOT / "protos"
-#: A message in the source: what it lies in, itself, and where it stands.
-Said = tuple[str, DescriptorProto, tuple[int, ...]]
-#: Messages that stand for one value, and are wrong or right as a whole.
-WHOLE = {"hatchery.common.v1.Date", "google.protobuf.FieldMask", "google.protobuf.Timestamp"}
+#: A message in a proto's source: the scope it is declared in, itself, and its path for comments.
+Declared = tuple[str, DescriptorProto, tuple[int, ...]]
+#: Messages that hold one value, which is valid or not as a whole.
+VALUE_MESSAGES = {"google.type.Date", "google.protobuf.FieldMask", "google.protobuf.Timestamp"}
 
 
-def stubs(home: str, what: str) -> ModuleType:
-    """A generated module of a service's contract, such as `facts_pb2`."""
-    return importlib.import_module(f"libs.api.hatchery.{home}.v1.{what}")
+@cache
+def files() -> tuple[FileDescriptorProto, ...]:
+    """Return the descriptors of all protos, with their comments."""
+    return tuple(read_descriptors().file)
 
 
-def contract(home: str) -> ModuleType:
-    """The generated module with a service's resources and methods."""
-    return stubs(home, f"{home}_pb2")
+def stubs(file: FileDescriptorProto) -> ModuleType:
+    """Return the generated module of a proto."""
+    return importlib.import_module("libs.api." + file.name.removesuffix(".proto").replace("/", ".") + "_pb2")
+
+
+def protos_of(service: str) -> list[FileDescriptorProto]:
+    """Return the protos in the service's folder, of any version."""
+    return [file for file in files() if file.package.startswith(f"hatchery.{service}.")]
 
 
 #: Every service that can be started and has a contract, by its folder.
-HOMES = tuple(
+SERVICES = tuple(
     sorted(
         path.parent.name
         for path in (ROOT / "services").glob("*/__main__.py")
-        if (PROTOS / "hatchery" / path.parent.name).is_dir()
+        if any(file.service for file in protos_of(path.parent.name))
     )
 )
 
 
 @dataclass(frozen=True)
 class Method:
-    """One RPC, as it is served by one service: the operations of each service are methods of their own."""
+    """One RPC as one service serves it: the operations of each service are methods of their own."""
 
-    home: str
+    service: str
     descriptor: MethodDescriptor
 
     def __str__(self) -> str:
-        """For the name of a test."""
-        return f"{self.home}:{self.descriptor.name}"
+        """Name it in a test's id."""
+        return f"{self.service}:{self.descriptor.name}"
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The method's name."""
         return self.descriptor.name
 
     @property
+    def key(self) -> str:
+        """The gRPC service and the method: `SpaceService.GetSpace`."""
+        return f"{self.descriptor.containing_service.name}.{self.descriptor.name}"
+
+    @property
     def path(self) -> str:
-        """Where a channel finds it."""
+        """The path that a call uses."""
         return f"/{self.descriptor.containing_service.full_name}/{self.descriptor.name}"
 
     @property
@@ -84,15 +94,25 @@ class Method:
         return GetMessageClass(self.descriptor.output_type)
 
     @property
-    def pages(self) -> bool:
-        """Whether it gives a list page by page."""
+    def is_list(self) -> bool:
+        """Whether it returns a list page by page."""
         return "next_page_token" in self.descriptor.output_type.fields_by_name
 
     @property
-    def several(self) -> FieldDescriptor | None:
-        """The field of its reply that holds the entities, if it gives several."""
-        repeated = [field for field in self.descriptor.output_type.fields if field.is_repeated]
-        return repeated[0] if self.pages or self.name.startswith("BatchGet") else None
+    def is_stream(self) -> bool:
+        """Whether it answers with a stream of messages."""
+        return bool(self.descriptor.server_streaming)
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it returns several resources by their names."""
+        return self.name.startswith("BatchGet")
+
+    @property
+    def items(self) -> str:
+        """The field of its reply that holds the resources; empty if it returns one resource."""
+        repeated = [field.name for field in self.descriptor.output_type.fields if field.is_repeated]
+        return repeated[0] if repeated and (self.is_list or self.is_batch) else ""
 
     @property
     def writes(self) -> bool:
@@ -100,86 +120,112 @@ class Method:
         return "request_id" in self.descriptor.input_type.fields_by_name
 
 
-def services(home: str) -> list[ServiceDescriptor]:
-    """What a service's process answers, health and reflection apart."""
-    return [
-        *contract(home).DESCRIPTOR.services_by_name.values(),
-        *operations_pb2.DESCRIPTOR.services_by_name.values(),
-    ]
+def grpc_services(service: str) -> list[ServiceDescriptor]:
+    """Return the gRPC services that a service's process serves, besides health and reflection."""
+    modules = [stubs(file) for file in protos_of(service) if file.service]
+    return [each for module in (*modules, operations_pb2) for each in module.DESCRIPTOR.services_by_name.values()]
 
 
-METHODS = tuple(Method(home, method) for home in HOMES for service in services(home) for method in service.methods)
+METHODS = tuple(
+    Method(service, method) for service in SERVICES for each in grpc_services(service) for method in each.methods
+)
+WRITES = tuple(method for method in METHODS if method.writes)
+LISTS = tuple(method for method in METHODS if method.is_list)
+
+
+def find_method(service: str, name: str) -> Method:
+    """Return a service's method by its name."""
+    return next(method for method in METHODS if method.service == service and method.name == name)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a field's comment promises to refuse."""
+    """What a field's comment says is refused."""
 
     required: bool = False
-    characters: int | None = None
+    max_characters: int | None = None
     count: tuple[int, int] | None = None
     range: tuple[int, int] | None = None
+    has_decimals: bool = False
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a request, however deep, by the path that a violation names."""
+    """A field of a request, at any depth, by the path that a violation names."""
 
     method: Method
     path: str
     descriptor: FieldDescriptor
 
     def __str__(self) -> str:
-        """For the name of a test."""
+        """Name it in a test's id."""
         return f"{self.method}:{self.path}"
+
+    @property
+    def key(self) -> str:
+        """The message and the field: `SpaceSpec.zone`."""
+        message: Any = self.descriptor.containing_type
+        return f"{message.name}.{self.descriptor.name}"
+
+    @property
+    def comment(self) -> str:
+        """The comment in the proto."""
+        return comments().get(self.descriptor.full_name, "")
 
     @property
     def limits(self) -> Limits:
         """What its comment states."""
-        return limits(self.descriptor)
+        return parse_limits(self.comment, self.descriptor)
+
+    @property
+    def has_required_behavior(self) -> bool:
+        """Whether its annotation says REQUIRED."""
+        behavior: Any = self.descriptor.GetOptions().Extensions[cast("Any", field_behavior)]
+        return REQUIRED in behavior
 
     @property
     def wildcard(self) -> str:
-        """The value that stands for all, where its comment names one."""
-        named = re.search(r"`([a-z]+/-)`", comments()[self.descriptor.full_name])
+        """The value that stands for all parents, where its comment names one."""
+        named = re.search(r"`([a-z]+/-)`", self.comment)
         return named[1] if named else ""
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it holds one value, not fields of its own."""
+    def has_fields(self) -> bool:
+        """Whether it is a message of our own, with fields that are checked one by one."""
         message = self.descriptor.message_type
-        return message is None or message.full_name in WHOLE
+        return message is not None and message.full_name not in VALUE_MESSAGES
 
 
 def fields(method: Method) -> Iterator[Field]:
-    """Every field of a method's request, and the fields in them."""
+    """Yield every field of a method's request, at any depth."""
     yield from _fields(method, method.descriptor.input_type, "")
 
 
-def _fields(method: Method, message: MessageDescriptor, under: str) -> Iterator[Field]:
+def _fields(method: Method, message: Descriptor, prefix: str) -> Iterator[Field]:
     for descriptor in message.fields:
-        field = Field(method, under + descriptor.name, descriptor)
+        field = Field(method, prefix + descriptor.name, descriptor)
         yield field
-        if descriptor.message_type and not field.is_whole:
+        if field.has_fields:
             step = "[0]." if descriptor.is_repeated else "."
-            yield from _fields(method, descriptor.message_type, field.path + step)
+            yield from _fields(method, cast("Descriptor", descriptor.message_type), field.path + step)
 
 
-def limits(field: FieldDescriptor) -> Limits:
-    """What the comment of a field states, in the words that all protos use for it."""
-    said = comments().get(field.full_name, "")
-    characters = re.search(r"\bat most ([\d,]+) characters", said, re.IGNORECASE)
-    span = re.search(r"\b([\d,]+) to ([\d,]+)", said)
+def parse_limits(comment: str, field: FieldDescriptor) -> Limits:
+    """Read the limits from a comment, which all protos state in the same words."""
+    characters = re.search(r"\bat most ([\d,]+) characters", comment, re.IGNORECASE)
+    span = re.search(r"\b([\d,]+) to ([\d,]+)", comment)
     between = (_number(span[1]), _number(span[2])) if span else None
-    most = re.search(r"\bat most ([\d,]+)\.", said, re.IGNORECASE)
+    most = re.search(r"\bat most ([\d,]+)(?=\.| paths)", comment, re.IGNORECASE)
     count = between if field.is_repeated else None
     if field.is_repeated and most:
         count = (0, _number(most[1]))
+    is_text = field.type == FieldDescriptor.TYPE_STRING
     return Limits(
-        required="Required" in said or bool(count and count[0]),
-        characters=_number(characters[1]) if characters else None,
+        required=bool(re.search(r"\bRequired\b", comment)),
+        max_characters=_number(characters[1]) if characters else None,
         count=count,
-        range=None if field.is_repeated or field.type == FieldDescriptor.TYPE_STRING else between,
+        range=None if field.is_repeated or is_text or field.message_type else between,
+        has_decimals="(to 0.01)" in comment,
     )
 
 
@@ -189,28 +235,16 @@ def _number(text: str) -> int:
 
 @cache
 def comments() -> dict[str, str]:
-    """The comment above every field of every message, by the field's full name, from the protos' source."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "protos.binpb"
-        include = Path(protoc.__file__).parent / "_proto"
-        files = sorted(str(path) for path in PROTOS.rglob("*.proto"))
-        options = [f"-I{PROTOS}", f"-I{include}", "--include_source_info", f"--descriptor_set_out={out}"]
-        if protoc.main(["protoc", *options, *files]) != 0:
-            raise ValueError("protoc cannot read the protos")
-        read = FileDescriptorSet.FromString(out.read_bytes())
-    return {name: said for file in read.file for name, said in _said(file)}
+    """Return the comment above every field of every message, by the field's full name."""
+    return dict(comment for file in files() for comment in _comments(file))
 
 
-def _said(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
-    above = {tuple(place.path): place.leading_comments for place in file.source_code_info.location}
-    waiting: list[Said] = [(file.package, message, (4, number)) for number, message in enumerate(file.message_type)]
+def _comments(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
+    above = {tuple(location.path): location.leading_comments for location in file.source_code_info.location}
+    waiting: list[Declared] = [(file.package, message, (4, number)) for number, message in enumerate(file.message_type)]
     while waiting:
-        under, message, place = waiting.pop()
-        name = f"{under}.{message.name}"
+        scope, message, path = waiting.pop()
+        name = f"{scope}.{message.name}"
         for number, field in enumerate(message.field):
-            yield f"{name}.{field.name}", " ".join(above.get((*place, 2, number), "").split())
-        waiting += _inner(name, message, place)
-
-
-def _inner(name: str, message: DescriptorProto, place: tuple[int, ...]) -> Iterator[Said]:
-    return ((name, inner, (*place, 3, number)) for number, inner in enumerate(message.nested_type))
+            yield f"{name}.{field.name}", " ".join(above.get((*path, 2, number), "").split())
+        waiting += [(name, inner, (*path, 3, number)) for number, inner in enumerate(message.nested_type)]

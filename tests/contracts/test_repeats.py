@@ -1,4 +1,4 @@
-"""A request that is repeated under its id happens once: fifty times at once, and across a crash in the middle of it."""
+"""A request that is repeated under its id happens once: fifty at the same time, later, and across a crash."""
 
 import asyncio
 import time
@@ -10,162 +10,142 @@ from google.protobuf.message import Message
 from grpc import StatusCode, aio
 from pymongo import MongoClient
 
-from libs.common.asking import Asked
-from tests.contracts.asks import valid
-from tests.contracts.bad import found
-from tests.contracts.contract import HOMES, METHODS, Method
-from tests.contracts.land import Land
-from tests.contracts.town import Answer, Town
-from tests.running import Replica, World
+from libs.common.rpc.context import CallContext
+from tests.contracts.bad_values import value_at
+from tests.contracts.calls import Answer, Calls
+from tests.contracts.contract import SERVICES, WRITES, Method
+from tests.contracts.requests import RunningContract, valid
+from tests.contracts.snapshots import Snapshots, growth
+from tests.support.processes import Cluster, Replica
 
 Client = MongoClient[dict[str, Any]]
-WRITES = [method for method in METHODS if method.writes]
 MANY = 50
-#: Whoever lost the connection cannot know whether it happened, and asks again.
+#: A caller who lost the connection cannot know whether the change was made, and repeats the request.
 LOST = {StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED}
 
 
 @pytest.fixture(scope="module")
-def client(world: World) -> Iterator[Client]:
-    """The MongoDB of the world, to look into."""
-    with Client(world.mongo.admin_uri) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def doomed(land: Land) -> Iterator[dict[str, Replica]]:
-    """A second replica of every service, which is there to be killed."""
-    world = land.town.world
-    started = {home: world.start(home, f"{home}-doomed") for home in HOMES}
+def doomed(contract: RunningContract, contract_cluster: Cluster) -> Iterator[dict[str, Replica]]:
+    """A second replica of every service, to be killed."""
+    started = {service: contract_cluster.start(service, f"{service}-doomed") for service in SERVICES}
     yield started
     for replica in started.values():
         replica.child.stop()
 
 
 def entry_of(request: Message) -> str:
-    """The id of the journal entry that the request makes."""
-    return Asked("tester", "", found(request, "request_id"), b"", 0).entry_id
+    """Return the id of the journal entry that the request makes."""
+    return CallContext("tester", "", value_at(request, "request_id"), b"", 0).entry_id
 
 
-async def shown(land: Land) -> dict[str, tuple[int, str]]:
-    """What is kept, once all that was caused has taken effect."""
-    await land.town.settled(30)
-    return land.town.kept()
+def one_change(reply: Any) -> dict[str, int]:
+    """Return the growth that one change makes: its journal entry, and the document that it creates, if it does."""
+    created = {reply.name.split("/")[-2]: 1} if reply.etag == "v1" else {}
+    return {"journal": 1, **created}
 
 
-def growth(before: dict[str, tuple[int, str]], after: dict[str, tuple[int, str]], home: str) -> dict[str, int]:
-    """How many documents each collection of a service has got since."""
-    mine = [name for name in after if name.startswith(f"{home}.")]
-    more = {name.partition(".")[2]: after[name][0] - before.get(name, (0, ""))[0] for name in mine}
-    return {name: count for name, count in more.items() if count}
-
-
-def one_change(method: Method) -> dict[str, int]:
-    """The documents that one change makes: its entry in the journal, and what it creates or registers."""
-    made = {"CreateSpace": "spaces", "RegisterTenant": "tenancies", "RegisterStartup": "startups"}.get(method.name)
-    return {"journal": 1, **({made: 1} if made else {})}
-
-
-def only(answers: list[Answer], method: Method) -> Any:
-    """The one reply that all of the answers are."""
+def the_one_reply(answers: list[Answer], method: Method) -> Any:
+    """Return the reply that all of the answers are."""
     assert len(answers) == MANY
     assert {(answer.code, answer.raw) for answer in answers} == {(StatusCode.OK, answers[0].raw)}
     return method.reply.FromString(answers[0].raw)
 
 
-def must_stand(land: Land, client: Client, method: Method, request: Message, reply: Any) -> None:
-    """One entry of the journal holds the request, and what is kept is of the version that was answered."""
-    database = client[land.town.world.database(method.home)]
+def ensure_committed(client: Client, cluster: Cluster, method: Method, request: Message, reply: Any) -> None:
+    """Fail unless one journal entry holds the request, and the document has the version that was answered."""
+    database = client[cluster.database(method.service)]
     entries = list(database["journal"].find({"_id": entry_of(request)}))
     assert [entry["command"] for entry in entries] == [method.descriptor.full_name]
-    collection = reply.name.split("/")[-2]
-    kept = list(database[collection].find({"_id": reply.name}))
-    assert [f"v{document['version']}" for document in kept] == [reply.etag]
-    assert {"name": reply.name, "version": kept[0]["version"]} in entries[0]["entities"]
+    stored = list(database[reply.name.split("/")[-2]].find({"_id": reply.name}))
+    assert [f"v{document['version']}" for document in stored] == [reply.etag]
+    assert {"name": reply.name, "version": stored[0]["version"]} in entries[0]["entities"]
 
 
 @pytest.mark.parametrize("method", WRITES, ids=str)
-async def test_fifty_at_once_happen_once(land: Land, client: Client, method: Method) -> None:
-    """The same request sent fifty times at once makes one change, and all are answered the same, today and later."""
-    request = (await valid(land, method)).request
-    before = await shown(land)
-    reply = only(await asyncio.gather(*(land.town.ask(method, request) for _ in range(MANY))), method)
-    after = await shown(land)
-    assert growth(before, after, method.home) == one_change(method)
-    must_stand(land, client, method, request, reply)
-    assert method.reply.FromString((await land.town.ask(method, request)).raw) == reply
-    assert await shown(land) == after
+async def test_repeats_happen_once(
+    contract: RunningContract,
+    contract_cluster: Cluster,
+    mongo_client: Client,
+    snapshots: Snapshots,
+    method: Method,
+) -> None:
+    """Fifty equal requests at once make one change with one reply.
+
+    A repeat after later changes gets that first reply and does not undo them.
+    """
+    first = (await valid(contract, method)).request
+    before = await snapshots.take()
+    reply = the_one_reply(await asyncio.gather(*(contract.calls.send(method, first) for _ in range(MANY))), method)
+    assert growth(before, await snapshots.take(), method.service) == one_change(reply)
+    ensure_committed(mongo_client, contract_cluster, method, first, reply)
+    second = (await valid(contract, method)).request
+    await contract.calls.reply(method, second)
+    async with snapshots.unchanged():
+        assert await contract.calls.reply(method, first) == reply
 
 
-@pytest.mark.parametrize("method", WRITES, ids=str)
-async def test_a_repeat_answers_for_what_has_changed_since(land: Land, client: Client, method: Method) -> None:
-    """A late repeat is given the first answer, not what the resource has become, and does not undo what came after."""
-    first = (await valid(land, method)).request
-    reply = await land.town.made(method, first)
-    second = (await valid(land, method)).request
-    await land.town.made(method, second)
-    after = await shown(land)
-    assert await land.town.made(method, first) == reply
-    assert await shown(land) == after
-
-
-# --- across a crash --------------------------------------------------------------------------------
+# --- across a crash ---------------------------------------------------------------------------
 
 
 Moment = Callable[[Client, str, str], Callable[[], bool]]
 
 
-def begun(client: Client, database: str, entry: str) -> Callable[[], bool]:
+def a_transaction_has_begun(client: Client, database: str, entry: str) -> Callable[[], bool]:
     """Whether a transaction has begun since."""
 
     def count() -> int:
-        return int(
-            client.admin.command("serverStatus", repl=0, metrics=0, wiredTiger=0)["transactions"]["totalStarted"]
-        )
+        status = client.admin.command("serverStatus", repl=0, metrics=0, wiredTiger=0)
+        return int(status["transactions"]["totalStarted"])
 
     before = count()
     return lambda: count() > before
 
 
-def committed(client: Client, database: str, entry: str) -> Callable[[], bool]:
+def the_entry_is_committed(client: Client, database: str, entry: str) -> Callable[[], bool]:
     """Whether the journal holds the request."""
     return lambda: client[database]["journal"].find_one({"_id": entry}, {"_id": 1}) is not None
 
 
-def kill_when(holds: Callable[[], bool], replica: Replica) -> None:
-    """Kill the process at the very moment."""
+def kill_when(condition: Callable[[], bool], replica: Replica) -> None:
+    """Kill the process at the moment when the condition holds."""
     until = time.monotonic() + 20
-    while not holds():
+    while not condition():
         assert time.monotonic() < until, "the moment did not come"
     replica.child.kill()
 
 
-async def ask_many(land: Land, replica: Replica, method: Method, request: Message, many: int) -> list[Answer]:
-    """Ask a replica so many times at once."""
+async def send_many(replica: Replica, admin: str, method: Method, request: Message, count: int) -> list[Answer]:
+    """Send a request to a replica so many times at once."""
     async with aio.insecure_channel(replica.address) as channel:
-        town = Town(land.town.world, {method.home: channel})
-        return await asyncio.gather(*(town.ask(method, request) for _ in range(many)))
-
-
-@pytest.mark.parametrize("moment", [begun, committed])
-@pytest.mark.parametrize("method", WRITES, ids=str)
-async def test_a_crash_in_the_middle_changes_nothing_of_that(
-    land: Land, client: Client, doomed: dict[str, Replica], method: Method, moment: Moment
-) -> None:
-    """Killed while fifty repeats are under way and started again, the service answers all of them, for one change."""
-    request, replica = (await valid(land, method)).request, doomed[method.home]
-    before = await shown(land)
-    holds = moment(client, land.town.world.database(method.home), entry_of(request))
-    asking = asyncio.ensure_future(ask_many(land, replica, method, request, MANY))
-    await asyncio.to_thread(kill_when, holds, replica)
-    answers = await asking
+        calls = Calls({method.service: channel}, admin)
+        answers = await asyncio.gather(*(calls.send(method, request) for _ in range(count)))
     assert {answer.code for answer in answers} <= LOST | {StatusCode.OK}
+    return answers
+
+
+@pytest.mark.parametrize("moment", [a_transaction_has_begun, the_entry_is_committed])
+@pytest.mark.parametrize("method", WRITES, ids=str)
+async def test_repeats_across_a_crash_happen_once(
+    contract: RunningContract,
+    contract_cluster: Cluster,
+    mongo_client: Client,
+    snapshots: Snapshots,
+    doomed: dict[str, Replica],
+    method: Method,
+    moment: Moment,
+) -> None:
+    """A service that is killed during fifty repeats and started again answers all of them with one change."""
+    request, replica = (await valid(contract, method)).request, doomed[method.service]
+    before = await snapshots.take()
+    condition = moment(mongo_client, contract_cluster.database(method.service), entry_of(request))
+    sending = asyncio.ensure_future(send_many(replica, contract.calls.admin, method, request, MANY))
+    await asyncio.to_thread(kill_when, condition, replica)
+    answers = await sending
     replica.start()
-    answered = [answer for answer in answers if answer.code is StatusCode.OK]
-    while len(answered) < MANY:
-        again = await ask_many(land, replica, method, request, MANY - len(answered))
-        assert {answer.code for answer in again} <= LOST | {StatusCode.OK}
-        answered += [answer for answer in again if answer.code is StatusCode.OK]
-    reply = only(answered, method)
-    assert growth(before, await shown(land), method.home) == one_change(method)
-    must_stand(land, client, method, request, reply)
+    succeeded = [answer for answer in answers if answer.code is StatusCode.OK]
+    while len(succeeded) < MANY:
+        answers = await send_many(replica, contract.calls.admin, method, request, MANY - len(succeeded))
+        succeeded += [answer for answer in answers if answer.code is StatusCode.OK]
+    reply = the_one_reply(succeeded, method)
+    assert growth(before, await snapshots.take(), method.service) == one_change(reply)
+    ensure_committed(mongo_client, contract_cluster, method, request, reply)

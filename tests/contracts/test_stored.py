@@ -1,179 +1,165 @@
-"""What was told once can be read for ever, and the domains, their messages and their requests say the same in pairs."""
+"""What any release stored can be read for ever: facts, documents, and the replies in the journal."""
 
-import importlib
-import typing
-from collections.abc import Iterator
-from enum import StrEnum
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import pytest
-from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from libs.common.inbox import Heed
-from libs.common.mapping import decode, encode
-from libs.common.values import Entity, Value
-from tests.contracts.contract import HOMES, contract
-from tests.contracts.facts import domain, domain_facts, example, messages, stored, told
+from libs.common.domain.errors import Invalid
+from libs.common.messaging.cloud_events import read_sequence, read_time, write_headers
+from libs.common.messaging.subscription import Subscription
+from libs.common.rpc.mapping import decode
+from libs.common.store import journal
+from libs.common.store.schema import from_document
+from tests.contracts.contract import SERVICES
+from tests.contracts.contract_fixtures import subscriptions_of
+from tests.contracts.stored_examples import (
+    AT,
+    CONTEXT,
+    Stored,
+    fact_as_json,
+    fact_messages,
+    schemas,
+    stored_documents,
+    stored_facts,
+)
 
-FACTS = messages()
-
-
-def heeded() -> list[tuple[str, Heed]]:
-    """Every fact that a service heeds, with the service."""
-    found: list[tuple[str, Heed]] = []
-    for home in HOMES:
-        service = importlib.import_module(f"services.{home}.service")
-        inbox = importlib.import_module(f"services.{home}.inbox")
-        methods = getattr(service, home.capitalize())  # a class will do where only methods are named
-        found += [(home, heed) for heeds in inbox.heeds(methods).values() for heed in heeds]
-    return found
-
-
-HEEDED = heeded()
-
-
-def test_every_fact_has_stored_bytes() -> None:
-    """A new fact is stored (`python -m tests.contracts.facts`), and a fact that was told once is not forgotten."""
-    assert set(stored()) == set(FACTS)
-
-
-@pytest.mark.parametrize("name", sorted(stored()))
-def test_stored_bytes_are_read_as_they_were_written(name: str) -> None:
-    """Facts of earlier days are read into what they said then, with nothing in them that is not known any more."""
-    raw, said = stored()[name]
-    message = FACTS[name].FromString(raw)
-    assert told(message) == said
-    assert len(UnknownFieldSet(message)) == 0
-    assert said
+MESSAGES = {kind.DESCRIPTOR.full_name: kind for service in SERVICES for kind in fact_messages(service)}
+SUBSCRIPTIONS = [
+    each for service in SERVICES for subscriptions in subscriptions_of(service).values() for each in subscriptions
+]
+SCHEMAS = {str(stored): stored for stored in schemas()}
+FACTS, DOCUMENTS, ENTRIES = stored_facts(), stored_documents("documents"), stored_documents("journal")
 
 
-@pytest.mark.parametrize(("home", "heed"), HEEDED, ids=[f"{home}:{heed.message.__name__}" for home, heed in HEEDED])
-def test_heeders_read_stored_bytes(home: str, heed: Heed) -> None:
-    """Whoever heeds a fact reads all that it needs from the bytes of earlier days."""
-    raw, said = stored()[heed.message.DESCRIPTOR.full_name]
-    value = decode(heed.message.FromString(raw), heed.value)
-    needed = set(type(value).model_fields) - {"sequence"}
-    assert needed <= set(said)
-    assert {field: plain(getattr(value, field)) for field in needed} == {field: plain(said[field]) for field in needed}
+def newest(stored: dict[tuple[str, str], Any]) -> dict[str, Any]:
+    """Return the examples of the last release that stored each."""
+    return {name: example for (_, name), example in stored.items()}
 
 
-def plain(value: Any) -> str:
-    """A day as people write it, and anything else as it is."""
+def contains(held: Any, stored: Any) -> bool:
+    """Whether a document still holds everything that was stored, whatever it holds besides."""
+    if isinstance(stored, dict):
+        return all(key in held and contains(held[key], value) for key, value in stored.items())
+    if isinstance(stored, list):
+        return len(held) == len(stored) and all(map(contains, held, stored))
+    return bool(held == stored)
+
+
+# --- everything is stored ---------------------------------------------------------------------
+
+
+def test_everything_is_stored() -> None:
+    """Every fact and every entity has an example, and what was once stored still exists.
+
+    `python -m tests.contracts.stored_examples` stores what is missing.
+    """
+    assert newest(FACTS).keys() == MESSAGES.keys()
+    assert newest(DOCUMENTS).keys() == newest(ENTRIES).keys() == SCHEMAS.keys()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_newest_example_of_a_fact_is_complete(service: str) -> None:
+    """The example of a fact holds every field that its message has today."""
+    for kind in fact_messages(service):
+        raw, _ = newest(FACTS)[kind.DESCRIPTOR.full_name]
+        assert {field.name for field, _ in kind.FromString(raw).ListFields()} == set(kind.DESCRIPTOR.fields_by_name)
+
+
+@pytest.mark.parametrize("stored", SCHEMAS.values(), ids=str)
+def test_the_newest_example_of_a_document_is_complete(stored: Stored) -> None:
+    """The example of an entity has a value in every field, and is stored as it would be today."""
+    entity = stored.example()
+    fields = [name for name, field in type(entity).model_fields.items() if not field.exclude]
+    assert [name for name in fields if getattr(entity, name) in (None, "", 0, ())] == []
+    assert shape(stored.schema.to_document(entity)) == shape(newest(DOCUMENTS)[str(stored)])
+
+
+def shape(value: Any) -> Any:
+    """Return the keys of a document at every depth."""
     if isinstance(value, dict):
-        return f"{value['year']:04}-{value['month']:02}-{value['day']:02}"
-    return str(value)
+        return {key: shape(held) for key, held in value.items()}
+    return [shape(value[0])] if isinstance(value, list | tuple) and value else None
 
 
-def test_every_fact_is_one_of_a_domain() -> None:
-    """Each fact has its message and each message its fact, in the service that tells it."""
-    assert set(domain_facts()) == set(FACTS)
+# --- everything is read -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(FACTS))
-def test_a_fact_and_its_message_are_equal(name: str) -> None:
-    """A fact has the fields of its message, neither more nor fewer, and each carries the same both ways."""
-    fact, message = domain_facts()[name], example(FACTS[name])
-    assert set(fact.model_fields) == set(FACTS[name].DESCRIPTOR.fields_by_name)
-    assert not list(lacking(fact, FACTS[name].DESCRIPTOR))
-    assert encode(decode(message, fact), FACTS[name]) == message
+@pytest.mark.parametrize(("release", "name"), FACTS)
+def test_facts_are_read_as_they_were_written(release: str, name: str) -> None:
+    """The bytes of a fact say what they said when they were stored, and every field of them is still known."""
+    raw, said = FACTS[release, name]
+    message = MESSAGES[name].FromString(raw)
+    assert said
+    assert contains(fact_as_json(message), said)
+    assert len(UnknownFieldSet(message)) == 0
 
 
-RESOURCES = [
-    (home, name)
-    for home in HOMES
-    for name, kind in vars(domain(home)).items()
-    if isinstance(kind, type) and issubclass(kind, Entity) and hasattr(contract(home), name)
-]
+@pytest.mark.parametrize("subscription", SUBSCRIPTIONS, ids=lambda each: each.message.__name__)
+def test_subscribers_read_stored_facts(subscription: Subscription) -> None:
+    """A subscriber reads all that it needs from the facts of every release."""
+    for (_, name), (raw, said) in FACTS.items():
+        if name == subscription.type:
+            payload = decode(subscription.message.FromString(raw), subscription.payload)
+            needed = {field: getattr(payload, field) for field in type(payload).model_fields.keys() - {"sequence"}}
+            assert needed.keys() <= said.keys()
+            assert {field: str(value) for field, value in needed.items()} == {
+                field: as_text(said[field]) for field in needed
+            }
 
 
-@pytest.mark.parametrize(("home", "name"), RESOURCES)
-def test_an_entity_fills_its_resource(home: str, name: str) -> None:
-    """An entity has something for every field of its resource, of the same kind and with the same words."""
-    assert not list(lacking(getattr(domain(home), name), getattr(contract(home), name).DESCRIPTOR))
+def as_text(value: Any) -> str:
+    """Return a date as people write it, and anything else as it is."""
+    return f"{value['year']:04}-{value['month']:02}-{value['day']:02}" if isinstance(value, dict) else str(value)
 
 
-def test_every_resource_has_an_entity() -> None:
-    """What methods give singly is an entity of the domain, so that the test above covers every resource."""
-    given = {
-        (home, method.output_type.name)
-        for home in HOMES
-        for service in contract(home).DESCRIPTOR.services_by_name.values()
-        for method in service.methods
-        if not method.output_type.name.endswith("Response")
-    }
-    assert given == set(RESOURCES)
+@pytest.mark.parametrize(("release", "name"), DOCUMENTS)
+def test_documents_are_read_as_they_were_written(release: str, name: str) -> None:
+    """A stored document becomes an entity that holds everything that was stored, and writes it back."""
+    document, schema = DOCUMENTS[release, name], SCHEMAS[name].schema
+    entity = from_document(schema.kind, dict(document))
+    assert (entity.name, entity.etag) == (document["_id"], f"v{document['version']}")
+    assert contains(comparable(schema.to_document(entity)), comparable(document))
 
 
-REQUESTS = [
-    (home, name)
-    for home in HOMES
-    for name in contract(home).DESCRIPTOR.message_types_by_name
-    if name.endswith("Request")
-]
+def comparable(document: dict[str, Any]) -> Any:
+    """Return a document without its sort keys, which may be computed differently, and with lists as lists."""
+    return {key: as_lists(value) for key, value in document.items() if key != "sort_keys"}
 
 
-@pytest.mark.parametrize(("home", "name"), REQUESTS)
-def test_a_request_and_what_is_asked_are_equal(home: str, name: str) -> None:
-    """What is asked has the fields of its request, so that nothing a caller says is silently let fall."""
-    ask, request = getattr(domain(home), name.removesuffix("Request")), getattr(contract(home), name).DESCRIPTOR
-    assert set(ask.model_fields) == set(request.fields_by_name) - {"request_id"}
-    assert not [line for line in lacking(ask, request) if not line.endswith(".request_id")]
+def as_lists(value: Any) -> Any:
+    """Return the value with tuples as lists, as the database returns them."""
+    if isinstance(value, dict):
+        return {key: as_lists(held) for key, held in value.items()}
+    return [as_lists(held) for held in value] if isinstance(value, list | tuple) else value
 
 
-class Half(StrEnum):
-    """Half of the kinds of space."""
-
-    INCUBATOR = "INCUBATOR"
-
-
-class Poor(Value):
-    """Lacks most of a space, and knows half of what it has."""
-
-    kind: Half | None = None
-    lets: tuple[Value, ...] = ()
-
-
-def test_a_pair_that_comes_apart_would_be_found() -> None:
-    """A field that only a message has, words that only an enum has and a part that lacks a field are all seen."""
-    found = set(lacking(Poor, contract("spaces").Space.DESCRIPTOR))
-    assert {"Poor.display_name", "Value.day"} <= found
-    assert any(line.startswith("Half") for line in found)
+@pytest.mark.parametrize(("release", "name"), ENTRIES)
+def test_journal_entries_answer_repeats(release: str, name: str) -> None:
+    """A repeat of a command of any release finds its reply; another request under the same id is refused."""
+    entry, stored = dict(ENTRIES[release, name]), SCHEMAS[name]
+    kinds = {each.schema.kind: each.schema for each in schemas() if each.service == stored.service}
+    assert entry["_id"] == CONTEXT.entry_id
+    journal.ensure_same_request(entry, CONTEXT)
+    reply = journal.stored_reply(entry, kinds)
+    if isinstance(reply, tuple):
+        assert stored.schema.personal
+        assert reply == (stored.schema.kind, entry["reply"]["name"])
+    else:
+        assert contains(comparable(stored.schema.to_document(reply)), comparable(entry["reply"]["document"]))
+    entry["digest"] = b"another"
+    with pytest.raises(Invalid):
+        journal.ensure_same_request(entry, CONTEXT)
 
 
-def lacking(kind: type[Value], descriptor: Any) -> Iterator[str]:
-    """What a message has and the value of the same name has not: fields, and words of its enums."""
-    for field in descriptor.fields:
-        if field.name not in kind.model_fields and not hasattr(kind, field.name):
-            yield f"{kind.__name__}.{field.name}"
-            continue
-        held = single(annotation(kind, field.name))
-        if field.enum_type:
-            words = {member.value for member in held}
-            if words != expected(field.enum_type):
-                yield f"{held.__name__} has {words}"
-        elif field.message_type and isinstance(held, type) and issubclass(held, Value):
-            yield from lacking(held, field.message_type)
-
-
-def annotation(kind: type[Value], name: str) -> Any:
-    """How a field is typed, or what a property gives."""
-    if name in kind.model_fields:
-        return kind.model_fields[name].annotation
-    return get_type_hints(typing.cast("Any", getattr(kind, name)).fget)["return"]
-
-
-def single(kind: Any) -> Any:
-    """The type itself, of one that may be None, is one of several, or carries limits."""
-    if get_origin(kind) in {Annotated, tuple, list}:
-        return single(get_args(kind)[0])
-    if get_origin(kind) in {Union, UnionType}:
-        return single(next(one for one in get_args(kind) if one is not type(None)))
-    return kind
-
-
-def expected(enum: EnumDescriptor) -> set[str]:
-    """The words of an enum as a domain spells them: without the enum's name, and without the one for not said."""
-    prefix = "".join("_" + letter if letter.isupper() else letter for letter in enum.name).strip("_").upper() + "_"
-    return {value.name.removeprefix(prefix) for value in enum.values if value.number}
+@pytest.mark.parametrize(("release", "name"), ENTRIES)
+def test_journal_entries_can_be_published(release: str, name: str) -> None:
+    """The relay publishes the facts in an entry of any release, under the same id each time."""
+    entry = ENTRIES[release, name]
+    headers = write_headers("spaces", entry, 0)
+    assert headers["Nats-Msg-Id"] == headers["ce-id"] == f"{CONTEXT.entry_id}.0"
+    assert read_time(headers) == AT
+    assert read_sequence(headers) == entry["facts"][0]["sequence"]
+    kind: type[Message] = MESSAGES[headers["ce-type"]]
+    assert kind.FromString(bytes(entry["facts"][0]["body"])).ListFields()

@@ -1,0 +1,18 @@
+"""The borrower: a startup as lockers knows it."""
+
+from libs.common.domain.entity import Change, Entity
+
+
+class Borrower(Entity):
+    """A projection of the startup, filled by its facts."""
+
+    display_name: str = ""
+    sequence: int = 0
+
+
+def note_startup(known: Borrower | None, *, name: str, display_name: str, sequence: int) -> Change[None]:
+    """Take over what a fact says about a startup, unless something newer is known."""
+    borrower = known or Borrower(name=name)
+    if sequence <= borrower.sequence:
+        return Change(None)
+    return Change(None, saves=(borrower.with_(display_name=display_name, sequence=sequence),))
