@@ -189,7 +189,7 @@ def test_each_service_runs_as_itself(name: str) -> None:
 
 @each_overlay
 def test_a_service_survives_a_rollout_and_a_drain(name: str) -> None:
-    """Two replicas or more; none is removed before its successor is ready, and only one at a time when a node drains."""
+    """Two replicas or more; none is removed before its successor is ready, and one at a time when a node drains."""
     budgets = {budget["metadata"]["name"]: budget["spec"] for budget in of_kind(name, "PodDisruptionBudget")}
     for deployment in of_kind(name, "Deployment"):
         spec = deployment["spec"]
