@@ -3,7 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
@@ -158,14 +159,16 @@ class CallInterceptor(ServerInterceptor):
                 async with asyncio.timeout_at(ctx.deadline):
                     return await method.handler.unary_unary(request, context)  # type: ignore[no-any-return]
 
-    async def _stream(self, method: _Method, raw: bytes, context: Any) -> AsyncIterator[Message]:
+    async def _stream(self, method: _Method, raw: bytes, context: Any) -> None:
+        """Write what the method yields. A generator of our own would not learn of a call that ends during a write."""
         async with _Observed(self, method, context) as call:
             request, ctx = await self._admit(method, call, raw, context)
             with tracing.span(method.name, ctx.traceparent, SpanKind.SERVER) as traceparent:
                 _enter(ctx, traceparent)
                 async with asyncio.timeout_at(ctx.deadline):
-                    async for message in method.handler.unary_stream(request, context):
-                        yield message
+                    async with aclosing(method.handler.unary_stream(request, context)) as messages:
+                        async for message in messages:
+                            await context.write(message)
 
     async def _admit(self, method: _Method, call: _Call, raw: bytes, context: Any) -> tuple[Message, CallContext]:
         """Identify and authorize the caller, parse the request, and build the call's context."""
