@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from libs.common.domain.errors import validation_error
+from libs.common.domain.errors import Invalid, validation_error
 
 LENGTH = 18
 #: The 31 signs of a code. Five letters are left out.
@@ -127,14 +127,15 @@ def _ensure_shape(code: str) -> str:
     return code
 
 
-def _ensure_check_digit(code: str) -> str:
-    """Refuse a code whose sign 18 does not fit (CREDIT_CODE_CHECK_DIGIT)."""
+def ensure_check_digit(path: str, code: str) -> None:
+    """Refuse a code whose sign 18 does not fit (CREDIT_CODE_CHECK_DIGIT). ConfirmCreditCode accepts it."""
     if code and check_of(code) is CreditCodeCheck.CHECK_DIGIT_DIFFERS:
-        raise validation_error(
+        raise Invalid.field(
+            path,
             "CREDIT_CODE_CHECK_DIGIT",
-            "sign 18 does not fit the signs before it; compare each sign with the business licence",
+            "sign 18 does not fit the signs before it; compare each sign with the business licence. "
+            "If the licence reads so, an official can confirm the code",
         )
-    return code
 
 
 def _is_resident_id(code: str) -> bool:
@@ -165,15 +166,5 @@ def _misshapen(finding: str) -> PydanticCustomError:
     return validation_error("CREDIT_CODE_SHAPE", f"a credit code has {LENGTH} digits and letters: {finding}")
 
 
-#: A code in its normal form whose sign 18 fits; empty for a team.
-CreditCode = Annotated[
-    str,
-    StringConstraints(max_length=40),
-    AfterValidator(_normalize),
-    AfterValidator(_ensure_shape),
-    AfterValidator(_ensure_check_digit),
-]
-#: A code that an official has read from the licence, so that sign 18 need not fit; empty for a team.
-ConfirmedCreditCode = Annotated[
-    str, StringConstraints(max_length=40), AfterValidator(_normalize), AfterValidator(_ensure_shape)
-]
+#: A code in its normal form; empty for a team. Sign 18 need not fit, because registries have issued such codes.
+CreditCode = Annotated[str, StringConstraints(max_length=40), AfterValidator(_normalize), AfterValidator(_ensure_shape)]

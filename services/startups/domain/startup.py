@@ -12,7 +12,7 @@ from libs.common.domain.errors import Invalid, Precondition
 from libs.common.domain.names import Code, DistrictName, Etag
 from libs.common.domain.profile import City
 from libs.common.domain.text import Title
-from services.startups.domain.credit_code import ConfirmedCreditCode, CreditCodeCheck, check_of
+from services.startups.domain.credit_code import CreditCode, CreditCodeCheck, check_of, ensure_check_digit
 from services.startups.domain.names import SpaceName, StartupName
 from services.startups.domain.residency import Residency, latest
 
@@ -42,7 +42,7 @@ class StartupSpec(Spec):
     required = ("display_name", "district", "technology_field")
 
     display_name: Title = ""
-    credit_code: ConfirmedCreditCode = ""
+    credit_code: CreditCode = ""
     district: DistrictName = ""
     technology_field: Code = ""
     industry_chain: Code = ""
@@ -80,7 +80,7 @@ class ConfirmCreditCode(Value):
     """Record a credit code as it reads on the business licence."""
 
     name: StartupName
-    credit_code: Annotated[ConfirmedCreditCode, StringConstraints(min_length=1)]
+    credit_code: Annotated[CreditCode, StringConstraints(min_length=1)]
     etag: Etag = ""
 
 
@@ -88,7 +88,7 @@ class CorrectCreditCode(Value):
     """Replace or remove a wrong credit code."""
 
     name: StartupName
-    credit_code: ConfirmedCreditCode = ""
+    credit_code: CreditCode = ""
     correction_reason: CreditCodeCorrection
     etag: Etag = ""
 
@@ -112,7 +112,7 @@ class ListStartups(PageQuery):
     stage: Stage | None = None
     district: DistrictName = ""
     technology_field: Code = ""
-    credit_code: ConfirmedCreditCode = ""
+    credit_code: CreditCode = ""
     space: SpaceName | None = None
 
 
@@ -229,16 +229,6 @@ def note_residency(startup: Startup, reported: Residency) -> Change[None]:
     """Take over where a startup stays, unless something newer is known."""
     changed = startup.with_residency(reported)
     return Change(None, saves=(changed,) if changed is not startup else ())
-
-
-def ensure_check_digit(path: str, code: str) -> None:
-    """Refuse a code whose sign 18 does not fit (CREDIT_CODE_CHECK_DIGIT). ConfirmCreditCode accepts it."""
-    if code and check_of(code) is CreditCodeCheck.CHECK_DIGIT_DIFFERS:
-        raise Invalid.field(
-            path,
-            "CREDIT_CODE_CHECK_DIGIT",
-            "the 18th sign does not fit the others; if the licence reads so, an official confirms the code",
-        )
 
 
 def _ensure_no_code(startup: Startup) -> None:
