@@ -143,9 +143,11 @@ def _from_message(field: Any) -> Convert:
 
 def _read_timestamp(stamp: Timestamp) -> datetime | Unreadable:
     try:
-        return stamp.ToDatetime(UTC)
+        instant = stamp.ToDatetime(UTC)
     except ValueError as error:
         return Unreadable(error)
+    # Documents keep milliseconds; a reply must not show more than a later read.
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 def _read_date(day: Date) -> date | Unreadable:
