@@ -1,5 +1,6 @@
 """Fixtures of all tests: one real MongoDB per run, a cluster of services per file."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.support.processes import Cluster, Replica
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.register_profile("soak", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000)
-settings.load_profile("default")
+settings.load_profile(os.environ.get("HATCHERY_HYPOTHESIS", "default"))
 
 #: A test that uses one of these fixtures needs servers.
 SERVER_FIXTURES = {"mongo", "cluster", "contract", "snapshots", "spaces", "tenancies", "startups", "database"}
