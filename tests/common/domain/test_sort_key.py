@@ -4,11 +4,13 @@ import subprocess
 import sys
 from itertools import pairwise
 
+import pypinyin.constants
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
+from libs.common.domain.pinyin import readings
 from libs.common.domain.sort_key import MAX_BYTES, sort_key
 from libs.common.domain.text import fold, normalize
 
@@ -184,10 +186,19 @@ def test_a_long_title_keeps_its_order() -> None:
     assert_ascending("中" * 100 + "安", "中" * 100 + "北")
 
 
-def test_importing_costs_nothing() -> None:
-    """pypinyin, which is slow to import, is loaded with the first Chinese name and not before."""
+def test_the_dictionaries_are_read_late_and_flat() -> None:
+    """The pinyin dictionaries are read with the first Chinese name, without importing pypinyin, which takes 55 MB."""
     code = (
-        "import sys; from libs.common.domain.sort_key import sort_key; sort_key('Acme 2');"
-        "assert 'pypinyin' not in sys.modules; sort_key('春'); assert 'pypinyin' in sys.modules"
+        "import sys; from libs.common.domain import pinyin; from libs.common.domain.sort_key import sort_key;"
+        "sort_key('Acme 2'); assert pinyin._dictionaries.cache_info().currsize == 0;"
+        "sort_key('春'); assert pinyin._dictionaries.cache_info().currsize == 1; assert 'pypinyin' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_readings_are_those_of_pypinyin() -> None:
+    """Every phrase is read as pypinyin reads it, except those whose readings are corrected on purpose."""
+    phrases = pypinyin.constants.PHRASES_DICT.items()
+    differing = {phrase for phrase, given in phrases if readings(phrase) != [syllable[0] for syllable in given]}
+    assert differing <= {"朝阳", "薄膜"}
+    assert len(phrases) > 40_000
