@@ -1,10 +1,13 @@
 """The MongoDB and NATS servers of a laptop: started, stopped, killed and restarted."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -332,3 +335,20 @@ def test_free_ports_are_outside_those_of_outgoing_connections() -> None:
     port = free_port()
     assert 20_000 <= port < 32_768
     assert is_free(port)
+
+
+def test_two_processes_never_choose_the_same_port() -> None:
+    """A port that was chosen stays with its process until the process ends, although nothing listens on it yet."""
+    choose = "from libs.cli.servers.ports import free_port; print([free_port() for _ in range(300)]); input()"
+    command = [sys.executable, "-c", choose]
+    chosen: list[int] = []
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other,
+    ):
+        for process in (one, other):
+            assert process.stdout is not None
+            chosen += json.loads(process.stdout.readline())
+        for process in (one, other):
+            process.communicate("\n")
+    assert len(set(chosen)) == 600

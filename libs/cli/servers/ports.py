@@ -1,7 +1,10 @@
 """TCP ports of loopback."""
 
+import fcntl
+import os
 import secrets
 import socket
+import tempfile
 from pathlib import Path
 
 from libs.cli.errors import CliError
@@ -28,15 +31,32 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that is free now, outside the range from which systems take ports of outgoing connections.
+    """Return a free port that no other process of this user gets while this process lives.
 
-    Within that range a client that connects to a stopped server could connect to itself, or occupy the server's port.
+    It lies outside the range from which systems take ports of outgoing connections. Within that range a client that
+    connects to a stopped server could connect to itself, or occupy the server's port.
     """
     for _ in range(200):
         port = 20_000 + secrets.randbelow(12_000)
-        if is_free(port):
+        if is_free(port) and _reserve(port):
             return port
     raise CliError("There is no free port on 127.0.0.1 between 20000 and 32000. Stop some programs and try again.")
+
+
+def _reserve(port: int) -> bool:
+    """Lock the port's file until this process ends; return False when another process, or this one, has locked it.
+
+    Between the choice of a port and the start of its server, two processes could choose the same one.
+    """
+    folder = Path(tempfile.gettempdir()) / f"hatchery-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    handle = os.open(folder / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return False
+    return True
 
 
 def choose_port(wanted: int, port_file: Path) -> int:
