@@ -8,23 +8,26 @@ from typing import Any
 
 import grpc
 from google.api import annotations_pb2
-from google.protobuf import descriptor_pool
+from google.protobuf import any_pb2, descriptor_pool, field_mask_pb2, struct_pb2, timestamp_pb2
 from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message_factory import GetMessageClass
+from google.type import date_pb2
 from grpc import aio
 from grpc_tools import protoc
 
 from libs.api.hatchery.common.v1 import access_pb2
 
 PROTOS = Path(__file__).parents[2] / "protos"
-#: Stubs that the protos of tests may import; importing them here puts them into the descriptor pool.
-IMPORTABLE = (access_pb2.DESCRIPTOR,)
+#: What the protos of tests may import: importing the stubs here puts them into the descriptor pool.
+IMPORTABLE = [
+    stubs.DESCRIPTOR.name for stubs in (access_pb2, any_pb2, date_pb2, field_mask_pb2, struct_pb2, timestamp_pb2)
+]
 INCLUDES = (PROTOS, Path(protoc.__file__).parent / "_proto", Path(annotations_pb2.__file__).parents[2])
 
 
 def compile_proto(name: str, source: str) -> ModuleType:
-    """Return what a generated module offers: the file's DESCRIPTOR and its messages. The stubs it imports are needed.
+    """Return what a generated module offers: the file's DESCRIPTOR and its messages. It may import IMPORTABLE files.
 
     The name is the file's path as an importing proto would write it; the same name must always have the same source.
     """

@@ -25,11 +25,19 @@ halls = compile_proto(
     """,
 )
 fairs = compile_proto(
-    "hatchery/fairs/v1/facts.proto",
+    "hatchery/fairs/v1/fair.proto",
     """
     syntax = "proto3";
     package hatchery.fairs.v1;
+    import "hatchery/common/v1/access.proto";
+
+    service FairService {
+      rpc ReadFair(Fair) returns (Fair) { option (hatchery.common.v1.permission) = "halls.read"; }
+      rpc WatchFair(Fair) returns (stream Fair) { option (hatchery.common.v1.permission) = "halls.read"; }
+    }
+    message Fair { string name = 1; }
     message FairAnnounced { string name = 1; }
     """,
 )
 HALL_SERVICE = halls.DESCRIPTOR.services_by_name["HallService"]
+FAIR_SERVICE = fairs.DESCRIPTOR.services_by_name["FairService"]
