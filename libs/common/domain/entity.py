@@ -47,7 +47,7 @@ class Entity(Value):
 
     @property
     def etag(self) -> str:
-        """Changes with every change of the entity."""
+        """The version of the entity as clients see it; it changes whenever the entity does."""
         return f"v{self.version}"
 
     def ensure_etag(self, etag: str) -> None:
@@ -79,7 +79,7 @@ Reply = TypeVar("Reply", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Reply]):
-    """Everything a decision wants: the reply, entities to save and to remove, facts to publish."""
+    """What a decision produces: the reply, entities to save and to remove, facts to publish."""
 
     reply: Reply
     saves: tuple[Entity, ...] = ()
@@ -90,7 +90,7 @@ class Change(Generic[Reply]):
 class Spec(Value):
     """The client-settable part of an entity; its fields have the names of the entity's."""
 
-    #: Fields that an entity cannot be without.
+    #: Fields that must not be empty.
     required: ClassVar[tuple[str, ...]] = ()
 
     def ensure_complete(self, path: str) -> None:
@@ -100,7 +100,7 @@ class Spec(Value):
             raise Invalid(*(Violation(f"{path}.{name}", "REQUIRED", "Field required") for name in missing))
 
     def masked(self, mask: "UpdateMask") -> Mapping[str, Any]:
-        """Return the fields that an update mask names, `*` for all (AIP-134). An unknown one is UNKNOWN_FIELD."""
+        """Return the fields that an update mask names, `*` for all (AIP-134). Refuses unknown ones (UNKNOWN_FIELD)."""
         known = type(self).model_fields
         names = tuple(known) if mask.paths == ("*",) else mask.paths
         for index, name in enumerate(names):
@@ -116,7 +116,7 @@ class UpdateMask(Value):
 
 
 class PageQuery(Value):
-    """What every list takes. A page size of 0 means 50; more than 200 means 200."""
+    """The paging fields of every list query. A page size of 0 means 50; more than 200 means 200."""
 
     page_size: Annotated[int, Field(ge=0)] = 0
     page_token: Annotated[str, StringConstraints(max_length=1000)] = ""
@@ -132,7 +132,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some items of a list, and the token of the next page, empty on the last."""
+    """One page of a list. `next_page_token` is empty on the last page."""
 
     items: tuple[T, ...]
     next_page_token: str = ""

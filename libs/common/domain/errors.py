@@ -50,17 +50,17 @@ class Invalid(Refusal):
 
     @classmethod
     def of(cls, error: ValidationError) -> "Invalid":
-        """Convert pydantic's findings, with the paths that the request's fields have."""
+        """Convert pydantic's errors, with the paths of the fields in the request."""
         found = error.errors(include_url=False)
         return cls(*(_violation(item["type"], item["loc"], item["msg"], item["input"]) for item in found))
 
 
 class NotFound(Refusal):
-    """The request names something that does not exist, or not for this caller."""
+    """The request names something that does not exist."""
 
 
 class Taken(Refusal):
-    """Another entity already holds what the request wants to hold."""
+    """Another entity already has what the request would take, such as a unique value."""
 
 
 class Precondition(Refusal):
@@ -119,7 +119,7 @@ def validation_error(reason: LiteralString, description: str) -> PydanticCustomE
 
 
 def _violation(kind: str, path: Iterable[int | str], message: str, given: object) -> Violation:
-    """Convert one finding of pydantic's; a kind without a reason of its own is a malformed value."""
+    """Convert one of pydantic's errors. An error type without a reason of its own becomes MALFORMED."""
     reason = kind if kind.isupper() else _REASONS.get(kind, "MALFORMED")
     return Violation(_path(path), reason, str(given) if isinstance(given, Unreadable) else message)
 

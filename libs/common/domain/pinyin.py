@@ -1,8 +1,8 @@
 """Pinyin of Chinese text, read by phrase, from the dictionaries that pypinyin ships.
 
 Importing pypinyin takes 55 MB, nearly all of it for nested lists of syllables. This module reads the same
-files into flat strings, which take a third of it, and cuts text into phrases from the end, because cutting from the
-start reads 吉林市长白山 with 市长, a mayor.
+files into flat strings, which take a third of that, and cuts text into phrases from the end, because cutting from
+the start would find 市长 (mayor) in 吉林市长白山.
 """
 
 import importlib.util
@@ -29,7 +29,7 @@ _FIRST_READING = re.compile(r'\[\s*"([^"]*)"')
 
 
 def readings(text: str) -> list[str]:
-    """Return the pinyin of each character, with tone marks. A character without a reading stands for itself."""
+    """Return the pinyin of each character, with tone marks. A character without a reading is returned as it is."""
     phrases, characters = _dictionaries()
     found: list[str] = []
     end = len(text)
@@ -46,7 +46,10 @@ def readings(text: str) -> list[str]:
 
 @cache
 def _dictionaries() -> tuple[Mapping[str, str], Mapping[int, str]]:
-    """Read the phrases, empty where they are read character by character, and the most common reading by code point."""
+    """Return the readings of phrases, and the most common reading of each character by code point.
+
+    A phrase that is read like its characters one by one has an empty reading, which saves memory.
+    """
     spec = importlib.util.find_spec("pypinyin")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("pypinyin is not installed")

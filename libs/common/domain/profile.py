@@ -26,11 +26,11 @@ class ProfileError(ValueError):
 
 
 class Section(BaseModel, frozen=True, extra="forbid", strict=True):
-    """A part of a profile. Unknown fields are refused, because a misspelt one would be ignored."""
+    """A part of a profile. Unknown fields are refused, because a misspelt one would otherwise be ignored."""
 
 
 class Text(Section):
-    """The same words in Chinese and in English."""
+    """A text in Chinese and in English."""
 
     zh: Words
     en: Words
@@ -48,7 +48,7 @@ class District(Section):
     code: DivisionCode
     name: Text
     kind: Literal["DISTRICT", "COUNTY", "COUNTY_LEVEL_CITY", "ZONE"]
-    valid_from: date | None = None  # the first day; unset: before anything stored here
+    valid_from: date | None = None  # the first day; unset: earlier than any stored date
     valid_to: date | None = None  # the first day after the last; unset: still valid
     overlaps: tuple[str, ...] = Field(default=(), strict=False)  # lax, because TOML has no tuples
 
@@ -65,7 +65,7 @@ def _by_name(districts: dict[str, District]) -> dict[str, District]:
     divisions = {name for name, district in named.items() if district.kind != "ZONE"}
     for name, district in named.items():
         if district.overlaps and (name in divisions or not divisions.issuperset(district.overlaps)):
-            raise ValueError(f"{name}: only a zone overlaps, and only divisions of the city")
+            raise ValueError(f"{name}: `overlaps` is for zones only and must name divisions of the city")
         if district.valid_from and district.valid_to and district.valid_to <= district.valid_from:
             raise ValueError(f"{name}: valid_to is not after valid_from")
     return named
@@ -102,7 +102,7 @@ S = TypeVar("S", bound=Section)
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The folder of a city's data, with the city itself read and valid."""
+    """A city's profile: its folder, and the validated data of the city itself."""
 
     folder: Path
     city: City

@@ -19,7 +19,7 @@ _ACCENTS = re.compile("(?<=[a-zα-ω])[\u0300-\u036f]+")
 _TONES = {"\u0304": "1", "\u0301": "2", "\u030c": "3", "\u0300": "4"}
 _UMLAUT = "\u0308"
 _MARKS = frozenset({*_TONES, _UMLAUT, "\u0302"})
-# Latin letters that do not decompose, under the letters where people look for them.
+# Latin letters that do not decompose, with the letters that they are sorted as.
 _LATIN = str.maketrans({"æ": "ae", "ð": "d", "đ": "d", "ħ": "h", "ı": "i", "ł": "l", "ø": "o", "œ": "oe", "þ": "th"})
 
 
@@ -32,12 +32,12 @@ def sort_key(text: str) -> str:
     1. the words: a number by its value, Chinese characters one by one by the letters of their pinyin as read in the
        phrase (长春 under chang, 长大 under zhang; lü directly after lu), other words by their letters without case,
        width and accents of Latin and Greek letters. Numbers come before letters; Chinese and Latin names interleave
-       alphabetically; other scripts follow in the order of Unicode. Spaces, punctuation and signs only part words,
-       so that a name that consists of them comes first.
+       alphabetically; other scripts follow in the order of Unicode. Spaces, punctuation and symbols only separate
+       words, so a name without any letter or digit comes first.
     2. the tones;
-    3. the text itself, without case and width, so that homophones, and spellings of one name, stand together.
+    3. the text itself, without case and width, so that homophones and spellings of one name are neighbours.
 
-    What lies beyond MAX_BYTES does not count, so sort by a unique field as well. The first Chinese text reads
+    Longer keys are cut to MAX_BYTES, so sort by a unique field as well. The first Chinese text reads
     the pinyin dictionaries, which takes a quarter of a second.
     """
     form = _fold_case(fold(text))
@@ -57,15 +57,15 @@ def sort_key(text: str) -> str:
 
 
 def _fold_case(text: str) -> str:
-    """Return the text without differences of case and width (NFKC); a figure such as ² or ½ stays apart from others."""
+    """Fold case and width (NFKC). A figure such as ² or ½ is kept apart from the digits beside it."""
     apart = "".join(f" {letter} " if unicodedata.category(letter) == "No" else letter for letter in text)
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", apart).casefold())
 
 
 def _by_value(digits: str) -> str:
-    """Return the digits without leading zeros, after their number and the length of that number.
+    """Encode a number so that strings compare like the numbers, however many digits they have.
 
-    The text order of such strings is the order of the values, however many digits they have.
+    The result is the significant digits, preceded by how many there are and by the length of that count.
     """
     significant = "".join(str(unicodedata.decimal(digit)) for digit in digits).lstrip("0")
     length = str(len(significant))
@@ -80,7 +80,7 @@ def _plain_words(text: str) -> Iterator[str]:
 
 
 def _syllables(run: str) -> list[tuple[str, str]]:
-    """Return the pinyin of each character, as letters and tone; a character without a reading stands for itself."""
+    """Return the pinyin of each character, as letters and tone; a character without a reading is returned as it is."""
     return [_letters_and_tone(reading) for reading in readings(run)]
 
 

@@ -1,4 +1,4 @@
-"""Types of text that people enter: kept in one normal form, and refused where the eye would be deceived."""
+"""Types of text that people enter: stored in one normal form, and refused if readers could be deceived."""
 
 import re
 import unicodedata
@@ -50,9 +50,9 @@ _SELECTORS = frozenset(
 _ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU"})
 # Scripts that a joiner does not change.
 _UNJOINED = _ALIKE | {"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "FULLWIDTH", "HALFWIDTH"}
-# Greek letters that are read as symbols wherever they stand: no Latin letter is drawn like them.
+# Greek letters that are read as symbols anywhere, because no Latin letter looks like them.
 _SYMBOLS = frozenset("ΓΔΘΛΞΠΣΦΨΩβδζθλμξπφψϑϕϖ")
-# Greek letters that stand for quantities as well, yet pass for a Latin letter within a lower-case word ("pαypal").
+# Greek letters that are symbols of quantities too, but look Latin within a lower-case word ("pαypal").
 _NEAR_LATIN = frozenset("αγεηικρστυχω")
 
 
@@ -62,9 +62,9 @@ def fold(text: str) -> str:
 
 
 def normalize(text: str) -> str:
-    """Return the one form in which a text is kept; an empty text stays empty.
+    """Return the normal form in which a text is stored; an empty text stays empty.
 
-    Refuses characters that others cannot see or display (PRIVATE_CHARACTER, INVISIBLE_TEXT, CONTROL_CHARACTER) and
+    Refuses characters that readers cannot see or display (PRIVATE_CHARACTER, INVISIBLE_TEXT, CONTROL_CHARACTER) and
     words that mix alphabets whose letters look alike (MIXED_SCRIPTS). Greek letters beside Latin ones are accepted as
     symbols (μm, kΩ, TNFα), except those drawn like a Latin letter (Α, Ρ, ο, ν) and, next to lower-case Latin letters,
     those that nearly are (α, γ, ρ).
@@ -75,14 +75,14 @@ def normalize(text: str) -> str:
     _refuse_unknown(text)
     text = fold(text)
     if not any(_category(letter)[0] in "LNPS" and letter not in _BLANKS for letter in text):
-        raise validation_error("INVISIBLE_TEXT", "holds no visible letter, digit or sign")
+        raise validation_error("INVISIBLE_TEXT", "contains no visible letter, digit or symbol")
     _refuse_unseen(text)
     _refuse_mixed_scripts(text)
     return text
 
 
 def _refuse_unknown(text: str) -> None:
-    """Refuse the first character that has no meaning to others: private use, noncharacter, not assigned."""
+    """Refuse the first private-use or unassigned character, or noncharacter."""
     for place, letter in enumerate(text, 1):
         if _category(letter) in _UNKNOWN:
             is_private = _category(letter) == "Co"
@@ -107,12 +107,12 @@ def _refuse_unseen(text: str) -> None:
                 base = letter
         if unseen:
             raise validation_error(
-                "CONTROL_CHARACTER", f"holds a character that cannot be seen (U+{ord(letter):04X}); remove it"
+                "CONTROL_CHARACTER", f"contains an invisible character (U+{ord(letter):04X}); remove it"
             )
 
 
 def _refuse_mixed_scripts(text: str) -> None:
-    """Refuse a word, that is letters in a row, of several scripts that look alike."""
+    """Refuse a word (a run of letters) that mixes scripts that look alike."""
     word = ""
     for letter in f"{text} ":
         kind = _category(letter)[0]
@@ -128,7 +128,7 @@ def _refuse_mixed_scripts(text: str) -> None:
 
 
 def _is_disguise(word: str) -> bool:
-    """Return whether some letters of the word may be taken for those of another alphabet."""
+    """Return whether letters of the word can be mistaken for letters of another alphabet."""
     if word.isascii():
         return False
     scripts = [_script(letter) for letter in word]

@@ -40,7 +40,7 @@ class Checkpoint:
         return found if found is not None and found["holder"] == self._holder else None
 
     async def save(self, token: Any, published_until: datetime | None) -> None:
-        """Renew the lease and store the position. LeaseLostError when the lease is another's."""
+        """Renew the lease and store the position. LeaseLostError when another process holds the lease."""
         fields: Document = {"until": self._until}
         if token is not None:
             fields["token"] = {"$literal": token}

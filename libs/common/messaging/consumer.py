@@ -25,7 +25,7 @@ class ConsumerLostError(Exception):
 
 
 class Consumer:
-    """Delivers the wanted subjects of one service's stream."""
+    """Delivers the subscribed subjects of one service's stream."""
 
     def __init__(self, connection: Client, stream: str, durable: str, subjects: Collection[str], batch: int) -> None:
         self._connection = connection
@@ -62,7 +62,7 @@ class Consumer:
         )
 
     async def batches(self) -> AsyncGenerator[list[Msg], None]:
-        """Yield what has arrived, batch by batch, keeping one pull request open. ConsumerLostError."""
+        """Yield what has arrived, batch by batch, keeping one pull request open. ConsumerLostError when it is gone."""
         inbox = self._connection.new_inbox()
         replies = await self._connection.subscribe(inbox)
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._durable}"

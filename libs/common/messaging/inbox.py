@@ -110,7 +110,7 @@ class Inbox:
             await message.ack()
 
     async def apply(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Let one fact take effect. A repeat of it has none."""
+        """Apply one fact. A repeat has no further effect."""
         subscription = self._subscriptions[headers["ce-type"]]
         message = subscription.message.FromString(body)
         committed = read_time(headers)
@@ -130,7 +130,7 @@ class Inbox:
         FACT_LAG.labels(self.source).observe((datetime.now(UTC) - committed).total_seconds())
 
     async def _retry_or_park(self, identifier: str, message: Msg, error: Exception) -> None:
-        """Have the fact redelivered, or park it. Waiting for a server to come back is no failure of the fact."""
+        """Have the fact redelivered, or park it. While a dependency is away, tries do not count."""
         refusal = as_refusal(error)
         if isinstance(refusal, TRANSIENT):
             log.warning("fact_waits", source=self.source, fact=identifier, reason=refusal.reason)

@@ -28,7 +28,7 @@ class Parking:
     async def park(
         self, identifier: str, source: str, headers: Mapping[str, str], body: bytes, error: Exception, tries: int
     ) -> None:
-        """Keep a fact with its last error."""
+        """Store a fact with its last error."""
         document: Document = {
             "source": source,
             "headers": dict(headers),

@@ -45,7 +45,7 @@ RELAY_ACTIVE = Gauge("hatchery_relay_active", "1 while this process publishes th
 class Relay:
     """Follows the journal by a change feed from its checkpoint; scans when the resume token is lost.
 
-    A fact that is published twice carries the same Nats-Msg-Id twice and takes effect once.
+    A fact that is published again has the same Nats-Msg-Id and takes effect once.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Relay:
                     await self._checkpoint.release()
 
     async def _ensure_stream(self) -> None:
-        """Create the stream, without an age limit. One that an engineer configured otherwise stays as it is."""
+        """Create the stream, without an age limit. An existing stream with other settings is left unchanged."""
         config = StreamConfig(
             name=self._service.upper(),
             subjects=[f"hatchery.{self._service}.>"],
@@ -154,7 +154,7 @@ class Relay:
             await self._publish_scanned(entries)
 
     async def _publish_scanned(self, entries: list[Document]) -> None:
-        """Publish in order; within one millisecond only the versions tell it."""
+        """Publish in order. Entries of the same millisecond are ordered by the versions in their facts."""
         entries.sort(key=lambda entry: (entry["at"], entry["facts"][0]["sequence"]))
         await self._publish(entries)
         await self._checkpoint.save(None, entries[-1]["at"])
@@ -163,8 +163,8 @@ class Relay:
         """Publish the entries' facts in order; when this returns, the stream has all of them.
 
         Each message names the one before it, and the stream accepts it only directly behind that one. So no
-        failure changes the order, and the acknowledgement of the last stands for all; one for each costs as
-        much as the fact. Where the stream has some already, in another order, they are published one by one.
+        failure changes the order, and the acknowledgement of the last confirms all; acknowledging each would
+        double the cost. If the stream already has some in another order, they are published one by one.
         """
         messages = [
             (fact["type"], bytes(fact["body"]), write_headers(self._service, entry, index))

@@ -11,7 +11,7 @@ from libs.common.rpc.context import CallContext
 
 
 class FactPayload(Value):
-    """What a subscriber reads of a fact: the entity's name, and the version that the fact describes."""
+    """The fields that a subscriber reads: at least the entity's name and the version that the fact describes."""
 
     name: str
     sequence: int = 0

@@ -1,1 +1,1 @@
-"""What lies between a gRPC call and a service method: identity, permission, context, mapping, errors."""
+"""From a gRPC call to a service method: identity, permission, context, mapping and errors."""

@@ -1,4 +1,4 @@
-"""The circumstances of one command or query: caller, request id, deadline, scope and trace."""
+"""The context of one command or query: caller, request id, deadline, scope and trace."""
 
 import asyncio
 import hashlib
@@ -19,9 +19,9 @@ _REQUEST_ID = TypeAdapter(Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9
 
 @dataclass(frozen=True)
 class CallContext:
-    """Who calls, with what, until when.
+    """The caller of a command or query, its request, deadline, scope and trace.
 
-    `digest` tells requests with the same id apart. `deadline` is in seconds of the event loop's clock.
+    `digest` distinguishes requests with the same id. `deadline` is in seconds of the event loop's clock.
     `unguarded` is set for the service's own work and for permissions that no role holds within its own
     scope only; every other command must name a guard.
     """

@@ -26,7 +26,7 @@ Grants = Mapping[str, Mapping[str, Extent]]
 
 
 class GrantsError(Exception):
-    """Grants and methods do not fit together; the service must not start."""
+    """Grants and methods do not match; the service must not start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Access:
         return OWN in self.extents.values()
 
     def permit(self, caller: Caller) -> Scope:
-        """Return how far the caller may go. Denied when the role does not hold the permission."""
+        """Return the scope in which the caller may act. Denied when the role does not hold the permission."""
         extent = self.extents.get(caller.role) or self.extents.get(ANYONE)
         if extent is None:
-            raise Denied("PERMISSION_DENIED", f"the role {caller.role} may not do this", permission=self.permission)
+            raise Denied("PERMISSION_DENIED", f"role {caller.role} lacks this permission", permission=self.permission)
         if extent is ANY or "*" in caller.scopes:
             return UNLIMITED
         return Scope(caller.scopes)

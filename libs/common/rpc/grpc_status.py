@@ -19,7 +19,7 @@ log = structlog.get_logger()
 DOMAIN = "hatchery"
 DETAILS = "grpc-status-details-bin"
 
-#: Finds the refusal that an exception amounts to; None for an unforeseen one.
+#: Converts an exception to a refusal; None for an unexpected exception.
 AsRefusal = Callable[[BaseException], errors.Refusal | None]
 
 _CODES = MappingProxyType(
@@ -39,7 +39,7 @@ _CODES = MappingProxyType(
 
 
 def as_refusal(error: BaseException) -> errors.Refusal | None:
-    """Return the refusal that an exception is or amounts to; None for an unforeseen one."""
+    """Return the refusal that an exception is or stands for; None for an unexpected exception."""
     if isinstance(error, errors.Refusal):
         return error
     if isinstance(error, TimeoutError):
@@ -50,7 +50,7 @@ def as_refusal(error: BaseException) -> errors.Refusal | None:
 def grpc_status(error: BaseException, method: str, convert: AsRefusal) -> tuple[StatusCode, str, bytes]:
     """Return code, message and serialized google.rpc.Status for an exception.
 
-    An unforeseen one becomes INTERNAL with a log reference and none of its text.
+    An unexpected exception becomes INTERNAL with a log reference and none of its text.
     """
     refusal = convert(error)
     if refusal is None:

@@ -24,7 +24,7 @@ REREAD_SECONDS = 300.0
 LEEWAY_SECONDS = 10.0
 #: Longer authorization headers are refused with a clear reason. gRPC's own limit on metadata is higher.
 MAX_AUTHORIZATION_CHARACTERS = 64 * 1024
-#: Only signatures that need a private key; never none, never a shared secret.
+#: Asymmetric signatures only: never `none`, never a shared secret.
 ALGORITHMS = ("EdDSA", "ES256", "ES384", "RS256", "PS256")
 ROLE_NAMES = frozenset({"operator", "mentor", "founder", "judge", "official", "evaluator", "integrator", "admin"})
 #: The role that callers without a token have.
@@ -187,7 +187,7 @@ def _key(published: dict[str, Any]) -> jwt.PyJWK | None:
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
-    """Build the caller that the claims describe. Without scopes it reaches nothing."""
+    """Build the caller that the claims describe. A caller without scopes reaches nothing."""
     role, scopes, subject = claims.get("role"), claims.get("scopes", []), str(claims["sub"])
     if role not in ROLE_NAMES or not isinstance(scopes, list):
         raise ValueError("unknown role")

@@ -31,11 +31,11 @@ log = structlog.get_logger()
 
 #: Health and reflection belong to gRPC; they carry no permission option and answer everybody.
 OPEN_SERVICES = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
-#: No unary call holds a place in a queue for longer than this; a stream may last as long as the second.
+#: A unary call may take no longer than the first, a stream no longer than the second.
 MAX_UNARY_SECONDS, MAX_STREAM_SECONDS = 60.0, 3600.0
-#: Seconds kept back from the caller's deadline, so that a slow dependency is reported here and not by its clock.
+#: Seconds kept back from the caller's deadline, so that a slow dependency is reported with a reason.
 HEADROOM_SECONDS = 0.05
-#: A call that has arrived is handed over within less than this.
+#: gRPC hands a received call over in less than this.
 PAUSE_SECONDS = 0.02
 RPC_SECONDS = Histogram(
     "hatchery_rpc_seconds",
@@ -99,7 +99,7 @@ class CallInterceptor(ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
         details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Return the method's handler behind the interceptor's duties; None (UNIMPLEMENTED) for an unknown method."""
+        """Return the method's handler, wrapped in what every call gets; None (UNIMPLEMENTED) for an unknown method."""
         self._arrived += 1
         handler = self._handlers.get(details.method)
         if handler is None:
@@ -132,7 +132,7 @@ class CallInterceptor(ServerInterceptor):
         """Wait until no call arrives any more, for a second at most.
 
         gRPC ends calls that it has received and not yet handed over with CANCELLED when a server is closed
-        (grpc/grpc#41785). Until then new calls are not answered, so that their callers do not send others.
+        (grpc/grpc#41785). Until then new calls get no answer, so that their callers do not send more.
         """
         self._is_closing = True
         known, until = -1, asyncio.get_running_loop().time() + 1
@@ -231,7 +231,7 @@ class CallInterceptor(ServerInterceptor):
 
 
 class _Observed:
-    """Whatever happens in the block: one status, one log line, one observation."""
+    """Ends the call with one status, one log line and one observation, whatever happens in the block."""
 
     def __init__(self, interceptor: CallInterceptor, method: _Method, context: Any) -> None:
         self._interceptor, self._method, self._context = interceptor, method, context

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from libs.common.domain.errors import Invalid
 
-#: Lists are sorted by one of these.
+#: The types of values that lists are sorted by.
 SortValue = str | datetime
 _EPOCH = datetime.fromtimestamp(0, UTC)
 #: BSON and Python's datetime both hold these; anything beyond would fail in one of them.

@@ -1,4 +1,4 @@
-"""A token bucket per caller, for methods that need no token."""
+"""A token bucket per address, for methods that need no bearer token."""
 
 import time
 from collections import OrderedDict
@@ -10,7 +10,7 @@ MAX_ADDRESSES = 10_000
 
 
 class RateLimiter:
-    """Allows so many calls a second from one address, and a burst of as many at once."""
+    """Allows `per_second` calls a second from one address, and a burst of as many."""
 
     def __init__(self, per_second: float) -> None:
         self._rate = per_second

@@ -29,7 +29,7 @@ class Scope:
 
 
 def out_of_scope() -> Denied:
-    """Build the one answer for what a caller may not reach, whether it exists or not."""
+    """Build the refusal of what is out of scope, the same whether it exists or not."""
     return Denied("OUT_OF_SCOPE", "the token's scopes do not reach this resource")
 
 

@@ -1,4 +1,4 @@
-"""The source of time and of new resource names. Given to whoever needs them, so that tests can give others."""
+"""The source of time and of new resource names. Both are passed in, so that tests can use others."""
 
 import os
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +11,7 @@ class Clock:
     """The machine's time."""
 
     def now(self) -> datetime:
-        """Return this instant in UTC, in whole milliseconds, which is what documents keep."""
+        """Return this instant in UTC, in whole milliseconds, as documents store it."""
         instant = datetime.now(UTC)
         return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 

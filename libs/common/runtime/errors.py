@@ -1,5 +1,5 @@
-"""What keeps a service from starting or running."""
+"""Failures that keep a service from starting or running."""
 
 
 class StartupError(Exception):
-    """A whole sentence for the person who starts the service; it is printed without a traceback."""
+    """Tells the person who starts the service what is wrong. Printed without a traceback."""

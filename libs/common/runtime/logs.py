@@ -1,4 +1,4 @@
-"""Logs: one JSON line per happening, with values instead of sentences, and never personal data."""
+"""Logs: one JSON line per event, with values instead of sentences, and never personal data."""
 
 import asyncio
 import atexit

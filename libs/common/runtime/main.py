@@ -13,7 +13,7 @@ from libs.common.runtime.errors import StartupError
 
 
 def run(main: Callable[[], Any]) -> None:
-    """Run until the service stops. A foreseen failure is printed as a sentence and exits with status 1."""
+    """Run until the service stops. An expected failure is printed as a sentence and exits with status 1."""
     # Imported modules live as long as the process; the collector need not examine them again and again.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -36,7 +36,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _sentence(cause: BaseException) -> str:
-    """Return what to print for a foreseen error; empty for any other."""
+    """Return what to print for an expected error; empty for any other."""
     if isinstance(cause, StartupError):
         return str(cause)
     if isinstance(cause, PyMongoError | nats.errors.Error | OSError):

@@ -1,4 +1,4 @@
-"""What every service answers to its engineers: its status, and the facts that were parked."""
+"""OperationsService, which every service has: its status and its parked facts."""
 
 import asyncio
 from collections.abc import Mapping

@@ -35,7 +35,7 @@ P = TypeVar("P", bound=Section)
 
 
 class Runtime:
-    """What a service is built from. Setting `stop` ends it."""
+    """The parts that a service is built from. Set `stop` to end it."""
 
     def __init__(
         self, name: str, settings: Settings, database: Database, connection: Client, stop: asyncio.Event
@@ -101,7 +101,7 @@ class Runtime:
             await server.stop(settings.grace_seconds)
             await store.loop.close()
             await _cancel(running)
-        if self.connection.is_closed:  # the client does so for good, and without it no fact would move
+        if self.connection.is_closed:  # the client does not reconnect after this, and facts would no longer flow
             raise StartupError(f"cannot go on: NATS has closed the connection: {self.connection.last_error}")
 
     def _inbox(self, source: str, subscriptions: Sequence[Subscription]) -> Inbox:
@@ -147,7 +147,7 @@ async def open_runtime(name: str, settings: Settings) -> AsyncIterator[Runtime]:
         stack.push_async_callback(database.close)
         await database.ping()
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):  # before the health check can say that it serves
+        for number in (signal.SIGTERM, signal.SIGINT):  # before the health check reports SERVING
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         connection = await _connect(name, settings, stop)
         stack.push_async_callback(_close, connection)

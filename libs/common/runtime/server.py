@@ -71,7 +71,7 @@ class Server:
         _listen(self._server, settings)
 
     async def start(self) -> None:
-        """Start answering, and say so in the health check."""
+        """Start serving, and report it in the health check."""
         for name in ("", *self._names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()

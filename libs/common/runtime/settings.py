@@ -10,7 +10,7 @@ from libs.common.runtime.errors import StartupError
 
 
 class Settings(BaseSettings):
-    """Each field is read from HATCHERY_<FIELD>. StartupError, a line per variable, for values that do not fit."""
+    """Each field is read from HATCHERY_<FIELD>. StartupError has a line for each invalid variable."""
 
     model_config = SettingsConfigDict(env_prefix="HATCHERY_", extra="ignore", hide_input_in_errors=True)
 
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     fact_max_tries: int = Field(5, ge=1, description="tries before a fact is parked")
     fact_backoff_seconds: float = Field(1.0, gt=0, description="pause before a fact is tried again, doubled each time")
     lease_seconds: float = Field(5.0, gt=0, description="how long a silent relay keeps its lease")
-    sweep_seconds: float = Field(1.0, gt=0, description="interval between looks for due timers")
+    sweep_seconds: float = Field(1.0, gt=0, description="interval at which due timers are searched for")
     grace_seconds: float = Field(10.0, ge=0, description="time for calls in progress when the service stops")
 
     def __init__(self, **values: Any) -> None:
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _ensure_tls_pair(self) -> Self:
-        """Half of the TLS settings would silently mean no TLS."""
+        """Refuse half of the TLS settings, which would silently mean no TLS."""
         if (self.tls_cert is None) != (self.tls_key is None) or (self.tls_client_ca and not self.tls_cert):
             raise ValueError("TLS needs both HATCHERY_TLS_CERT and HATCHERY_TLS_KEY")
         return self

@@ -22,7 +22,7 @@ DEADLINE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Entities in a collection that change by themselves at the moment in `field`, and the method that changes one."""
+    """Calls `method` with the name of each entity of the collection whose time in `field` has come."""
 
     collection: str
     method: Callable[[str, CallContext], Awaitable[object]]

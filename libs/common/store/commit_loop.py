@@ -51,7 +51,7 @@ async def wait_for_batch(waiting: Sized, enough: int) -> None:
 
 
 class CommitLoop:
-    """Gathers commands while a batch is being committed, then commits what it has gathered."""
+    """Queues commands while a batch is being committed, then commits them as the next batch."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class CommitLoop:
         self._last_batch = 0
 
     async def submit(self, ctx: CallContext, loads: Sequence[Load[Any]], decide: Decide) -> Any:
-        """Return the command's reply once it is durable. Raises what refused it."""
+        """Return the command's reply once it is durable, or raise its refusal or failure."""
         if len(self._queue) >= self._max_queued:
             raise Exhausted("TOO_BUSY", "too many commands are waiting", retry_after=0.5)
         command = Command(ctx, loads, decide, asyncio.get_running_loop().create_future())
@@ -139,7 +139,7 @@ class CommitLoop:
                 return
 
     async def _bisect(self, commands: list[Command], error: Exception, session: "AsyncClientSession") -> None:
-        """Halve a batch that fails for an unforeseen reason until the cause fails alone."""
+        """Halve a batch that fails for an unexpected reason until the cause fails alone."""
         if len(commands) == 1:
             ctx = commands[0].ctx
             log.error(

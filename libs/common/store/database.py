@@ -35,12 +35,12 @@ _COMMIT_RETRY_SECONDS = 10.0
 DURABLE = WriteConcern("majority", j=True)
 
 
-#: Times come back with their zone, as they went in.
+#: Times are read with their time zone, as they were written.
 CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 
 
 class Database:
-    """One database of a replica set. Collections are kept, because looking them up costs on every call."""
+    """One database of a replica set. Collections are cached, because each lookup has a cost."""
 
     def __init__(self, uri: str, name: str, driver: Driver = "motor") -> None:
         self._is_pymongo = driver == "pymongo"
@@ -132,7 +132,7 @@ async def _transact(
 
 
 def has_unknown_result(error: PyMongoError) -> bool:
-    """Whether the commit may or may not have happened. The journal tells when the same work is tried again."""
+    """Whether the commit may or may not have happened. Trying the same work again finds out in the journal."""
     return error.has_error_label("UnknownTransactionCommitResult")
 
 
@@ -149,7 +149,7 @@ def is_unreachable(error: PyMongoError) -> bool:
 
 
 def as_refusal(error: BaseException) -> Refusal | None:
-    """Return the refusal that an exception amounts to, a failing database included; None for an unforeseen one."""
+    """Return the refusal that an exception stands for, an unreachable database included; None for any other."""
     if isinstance(error, PyMongoError) and is_unreachable(error):
         return Unavailable("DATABASE_UNREACHABLE", "the database cannot be reached", retry_after=1.0)
     return grpc_status.as_refusal(error)

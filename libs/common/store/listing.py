@@ -33,11 +33,11 @@ class Order:
 
 
 def parse_order_by(given: str, allowed: Mapping[str, Order]) -> Order:
-    """Return the order that `order_by` names (AIP-132): a field, then perhaps `desc`. Invalid for any other."""
+    """Return the order that `order_by` names (AIP-132): a field, which `desc` may follow. Invalid for any other."""
     words = [word for word in given.split(" ") if word] or [next(iter(allowed))]
     order = allowed.get(words[0])
     if order is None or words[1:] not in ([], ["desc"]):
-        raise Invalid.field("order_by", "MALFORMED", "one of: " + ", ".join(allowed) + "; ` desc` may follow")
+        raise Invalid.field("order_by", "MALFORMED", "must be one of: " + ", ".join(allowed) + "; ` desc` may follow")
     return replace(order, descending=bool(words[1:]))
 
 

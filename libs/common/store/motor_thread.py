@@ -37,7 +37,7 @@ class MotorThread:
 
     def _run(self, session: Any, body: Body) -> None:
         """Drive the coroutine here; none of its awaits ever suspends."""
-        # The database handle carries the codec that commands would otherwise be given one by one.
+        # Commands do not use the handle's codec by themselves.
         database, wrapped = self._database.delegate, session.delegate
         codec = database.codec_options
 

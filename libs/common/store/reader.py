@@ -1,4 +1,4 @@
-"""Reads by name. Names that are requested while one find is in progress go into the next."""
+"""Reads by name. Names that are requested during a find are read together by the next."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from libs.common.store.commit_loop import wait_for_batch
 from libs.common.store.database import Database
 from libs.common.store.schema import EntitySchema, from_document
 
-#: Names that one find is held back for, and names that may wait for the next.
+#: Names after which a find waits for no more, and names that may be queued.
 MAX_BATCH, MAX_QUEUED = 256, 4096
 READ_NAMES = Histogram(
     "hatchery_read_names",

@@ -15,7 +15,7 @@ from libs.common.store.transaction import Document
 
 E = TypeVar("E", bound=Entity)
 
-#: Where a document keeps the sort keys of its texts.
+#: The field of a document that holds the sort keys of its texts.
 SORT_KEYS = "sort_keys"
 
 
@@ -35,7 +35,7 @@ class Index:
         return Taken(self.unique_reason, "another resource has this value already")
 
     def model(self) -> IndexModel:
-        """Return the index as the driver takes it."""
+        """Return the index in the driver's form."""
         options: dict[str, Any] = {"unique": bool(self.unique_reason)}
         if self.where is not None:
             options["partialFilterExpression"] = self.where
@@ -61,7 +61,7 @@ class EntitySchema:
 
     @property
     def single_field_uniques(self) -> tuple[Index, ...]:
-        """The indexes that give each value of one field to one entity only."""
+        """The unique indexes over a single field."""
         return tuple(index for index in self.indexes if index.unique_reason and len(index.keys) == 1)
 
     def unique_index(self, keys: tuple[str, ...]) -> Index | None:
@@ -89,7 +89,7 @@ def sort_path(field: str) -> str:
 
 
 async def ensure_collections(database: Database, indexes: Mapping[str, Sequence[Index]]) -> None:
-    """Create missing collections and indexes. A transaction cannot create collections as it goes."""
+    """Create missing collections and indexes, so that no transaction has to."""
     existing = set(await database.handle.list_collection_names())
     for name, wanted in indexes.items():
         if name not in existing:

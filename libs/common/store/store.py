@@ -131,8 +131,8 @@ class Store:
     async def commit(self, ctx: CallContext, *loads: Load[Any], decide: Callable[..., Change[Any]]) -> Any:
         """Load entities, decide on them, and commit the change with its facts, durably.
 
-        A context commits once; `ctx.step(…)` gives one for a further commit. Denied (OUT_OF_SCOPE) when the
-        caller's scope reaches neither a guard nor the reply. NotFound when a required entity does not
+        A context commits once; `ctx.step(…)` gives one for a further commit. Denied (OUT_OF_SCOPE) when a
+        guard or the reply is not in the caller's scope. NotFound when a required entity does not
         exist; a projection that has not arrived is waited for, up to two seconds.
         """
         ctx.begin_commit()

@@ -1,4 +1,4 @@
-"""What a transaction can do, as plain commands: the drivers' own methods do the same in twice the time."""
+"""The operations of a transaction, as plain commands: the drivers' own methods take twice as long."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which documents of a batch want a unique value that another document holds."""
+"""Finds the documents of a batch with a unique value that another document holds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ async def clashes(
     """Return the names of the documents that clash, each with the index that it would break.
 
     A value belongs to whoever holds it in the collection, else to the first document of the batch that
-    wants it; a document that clashes holds nothing. Only indexes over a single field are checked.
+    has it; a document that clashes holds no value. Only indexes over a single field are checked.
     """
     leaving = removed.union(documents)
     held = [

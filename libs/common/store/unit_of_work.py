@@ -1,4 +1,4 @@
-"""One transaction's worth of commands: load what they name, decide one after another, write the result."""
+"""The commands of one transaction: load what they name, decide one after another, write the result."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,7 @@ class Command:
             self.reply.set_exception(error)
 
     def is_pending(self) -> bool:
-        """Whether the caller still waits. One whose deadline has passed is answered here."""
+        """Whether the caller is still waiting. Answers a caller whose deadline has passed."""
         if not self.reply.done() and self.ctx.remaining() <= 0:
             self.fail(TooLate("DEADLINE_EXCEEDED", "the deadline passed before the commit began"))
         return not self.reply.done()
@@ -74,7 +74,7 @@ class RaceError(Exception):
 
 
 class UniqueError(Exception):
-    """Some commands of the batch want values that others hold; each with its refusal."""
+    """Some commands of the batch want unique values that others hold. `refused` has their refusals."""
 
     def __init__(self, refused: Mapping[Command, Refusal]) -> None:
         super().__init__(f"{len(refused)} commands want values that others hold")
@@ -206,7 +206,7 @@ class UnitOfWork:
         return loaded
 
     def _apply(self, command: Command, change: Change[Any]) -> Any:
-        """Take a change over, after all of it is known to be sound.
+        """Apply a change in memory, once all of it has been checked.
 
         An entity's time never runs backwards, even if replicas' clocks differ: facts are published in that order.
         """
@@ -240,7 +240,7 @@ class UnitOfWork:
         return journal.reply_of(reply, document, schema)
 
     async def _check_unique(self, transaction: Transaction) -> None:
-        """Refuse together all commands that want another's value: a failing write reveals only one of them."""
+        """Refuse all commands that want another's value at once: a failing write reveals only one of them."""
         refused: dict[Command, Refusal] = {}
         for kind, schema in self.schemas.items():
             if schema.single_field_uniques:
@@ -262,7 +262,7 @@ class UnitOfWork:
         for key in self.changed:
             if action := self._action(key):
                 parts.setdefault((action, key[0]), []).append(key)
-        # Values are given up before others take them.
+        # Values are freed before others take them.
         for (action, kind), keys in sorted(parts.items(), key=lambda part: _WRITE_ORDER.index(part[0][0])):
             collection = self.schemas[kind].collection
             try:
@@ -279,7 +279,7 @@ class UnitOfWork:
             raise RaceError from None  # another replica has committed the same command meanwhile
 
     def _action(self, key: Key) -> str:
-        """Return how the entity is written; nothing for one that was created and removed in this batch."""
+        """Return how the entity is written; empty for one that was created and removed in this batch."""
         if self.entities[key] is None:
             return "remove" if key in self.stored else ""
         return "update" if key in self.stored else "insert"
