@@ -55,7 +55,7 @@ class Thrifty:
     async def register(self, command: RegisterTenant, ctx: CallContext) -> Tenancy:
         """Lease room to a startup."""
         if not command.desks and not command.area_m2:
-            raise Invalid.field("desks", "REQUIRED", "a tenancy has desks or area")
+            raise Invalid.field("desks", "REQUIRED", "lease desks, area or both")
         if not ctx.scope.covers_name(command.space):
             found = await self._find(command.space)
             ctx.scope.ensure_in_scope(from_document(Space, _existing(found, command.space)))

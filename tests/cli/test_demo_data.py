@@ -116,7 +116,7 @@ def test_invented_startups_are_marked(calls: list[DemoCall]) -> None:
 
 
 def test_credit_codes(calls: list[DemoCall]) -> None:
-    """Codes differ and are of the startup's district or the city. All are right but one, whose sign 17 differs."""
+    """Codes differ and are of the startup's district or the city. All fit except one, whose 17th character differs."""
     startups = {key: it for key, it in entries(calls, "startups", "startup").items() if "credit_code" in it}
     codes = {key: it["credit_code"] for key, it in startups.items()}
     assert len(set(codes.values())) == len(codes)

@@ -1,4 +1,4 @@
-"""The occupant: a startup as spaces knows it, and where it sits."""
+"""The occupant: a startup as spaces knows it, and its stays."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -19,14 +19,14 @@ class Stay(Value):
 
 
 class Occupant(Entity):
-    """A projection of the startup, filled by its facts, with its stays, which spaces decides."""
+    """A projection of the startup, filled from its facts, and its stays, which spaces itself decides."""
 
     display_name: str = ""
     sequence: int = 0
     stays: tuple[Stay, ...] = ()
 
     def stay(self, tenancy: str, period: Period) -> Self:
-        """Add a stay. A startup sits in one place at a time (ALREADY_TENANT).
+        """Add a stay. Refuses a second stay on any of its days (ALREADY_TENANT).
 
         The days of a stay in another space are not revealed to whoever registers it here.
         """
@@ -34,7 +34,7 @@ class Occupant(Entity):
             if Period(start=stay.start, end=stay.end).overlaps(period):
                 is_here = _space_of(stay.tenancy) == _space_of(tenancy)
                 days: dict[str, Any] = {"start_date": stay.start, "end_date": stay.end or ""} if is_here else {}
-                raise Taken("ALREADY_TENANT", "the startup has a tenancy on one of these days", **days)
+                raise Taken("ALREADY_TENANT", "the startup already has a tenancy on one of these days", **days)
         return self.with_(stays=(*self.stays, Stay(tenancy=tenancy, start=period.start, end=period.end)))
 
     def leave(self, tenancy: str, end: date) -> Self:
@@ -55,7 +55,7 @@ def _shortened(stays: Iterable[Stay], tenancy: str, end: date) -> Iterable[Stay]
 
 
 def note_startup(occupant: Occupant | None, *, name: str, display_name: str, sequence: int) -> Change[None]:
-    """Take over what a fact says about a startup, unless something newer is known."""
+    """Update the projection from a fact of the startup. Repeated and older facts change nothing."""
     known = occupant or Occupant(name=name)
     if sequence <= known.sequence:
         return Change(None)

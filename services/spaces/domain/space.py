@@ -97,7 +97,7 @@ class ListSpaces(PageQuery):
 
 
 class OccupancyStep(Value):
-    """From this day until the next step, so much of a space is occupied."""
+    """How much of a space is occupied from this day until the next step."""
 
     date: Day
     desks: int
@@ -105,7 +105,7 @@ class OccupancyStep(Value):
 
 
 class Space(Entity):
-    """A carrier of innovation. It owns its capacity: the occupancy of every day from today on, as steps."""
+    """A place that offers room and support. It owns its capacity: the occupancy by day from today on, as steps."""
 
     scoped_by: ClassVar[tuple[str, ...]] = ("name", "district", "zone")
 
@@ -131,7 +131,7 @@ class Space(Entity):
     def occupy(self, desks: int, area_m2: Decimal, period: Period, today: date) -> Self:
         """Occupy more room in the period. Negative amounts free room.
 
-        Refuses on the first day without enough room (NOT_ENOUGH_ROOM). Past days neither count nor stay stored.
+        Refuses with the first day that has not enough room (NOT_ENOUGH_ROOM). Past days are ignored and dropped.
         """
         period = Period(start=max(period.start, today), end=period.end)
         if period.end is not None and period.end <= period.start:
@@ -212,12 +212,14 @@ def update(space: Space, command: UpdateSpace, city: City, *, today: date) -> Ch
     """Change the fields that the mask names.
 
     Refuses a capacity below what is occupied on any day from today on (NOT_ENOUGH_ROOM). While room is
-    occupied, district and zone stay (SPACE_OCCUPIED), because officials reach tenancies by them.
+    occupied, district and zone cannot change (SPACE_OCCUPIED), because tenancies are scoped by them.
     """
     space.ensure_etag(command.etag)
     changed = space.with_(occupancy=_from(today, space.occupancy), **command.space.masked(command.update_mask))
     SpaceSpec.model_validate(changed, from_attributes=True).ensure_valid(city)
     if changed.occupancy and (changed.district, changed.zone) != (space.district, space.zone):
-        raise Precondition("SPACE_OCCUPIED", "a space with tenants cannot move", name=space.name)
+        raise Precondition(
+            "SPACE_OCCUPIED", "the district and zone of an occupied space cannot change", name=space.name
+        )
     changed.ensure_room(Period(start=today))
     return Change(changed, saves=(changed,), facts=(SpaceUpdated.of(changed),))

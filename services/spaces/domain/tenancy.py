@@ -1,4 +1,4 @@
-"""The tenancy: who occupies which room from when until when."""
+"""The tenancy: a startup leases desks and area of a space for a period."""
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -156,7 +156,7 @@ def register(
 ) -> Change[Tenancy]:
     """Lease desks and area of a space to a startup (clause 34 of the policy)."""
     if not command.desks and not command.area_m2:
-        raise Invalid.field("desks", "REQUIRED", "a tenancy has desks or area")
+        raise Invalid.field("desks", "REQUIRED", "lease desks, area or both")
     period = command.period(today)
     tenancy = Tenancy(
         name=name,
@@ -180,7 +180,7 @@ def end(
 ) -> Change[Tenancy]:
     """End a tenancy on a day. Its room is free from that day on, or from today if the day has passed."""
     tenancy.ensure_etag(command.etag)
-    tenancy = tenancy.at(today, zone)  # the sweeper may not have come by yet
+    tenancy = tenancy.at(today, zone)  # the sweeper may not have run yet
     if command.end_reason is EndReason.EXPIRED:
         raise Invalid.field("end_reason", "MALFORMED", "EXPIRED is set by the service when the last day has passed")
     if tenancy.state is State.ENDED:
@@ -198,10 +198,10 @@ def end(
 def advance(tenancy: Tenancy, *, today: date, zone: ZoneInfo) -> Change[Tenancy]:
     """Activate a tenancy on its first day, end it on its end date.
 
-    Refuses when nothing is due (NOT_DUE). A refusal is not recorded, so that the same command can be sent
-    again on the day that was expected.
+    Refuses when nothing is due (NOT_DUE). A refusal is not recorded, so the same command can succeed on the
+    right day.
     """
     advanced = tenancy.at(today, zone)
     if advanced == tenancy:
-        raise Precondition("NOT_DUE", "the tenancy is in the right state for today", name=tenancy.name)
+        raise Precondition("NOT_DUE", "the state of the tenancy is already that of today", name=tenancy.name)
     return Change(advanced, saves=(advanced,), facts=(advanced.fact(),))

@@ -11,7 +11,7 @@ from services.spaces.service.space import Spaces
 
 
 class SpaceRpc(SpaceServiceServicer):
-    """What each method promises is stated in the proto and in the service."""
+    """Handlers of SpaceService. The proto and the service document each method."""
 
     def __init__(self, spaces: Spaces) -> None:
         self._spaces = spaces

@@ -11,7 +11,7 @@ from services.spaces.service.tenancy import Tenancies
 
 
 class TenancyRpc(TenancyServiceServicer):
-    """What each method promises is stated in the proto and in the service."""
+    """Handlers of TenancyService. The proto and the service document each method."""
 
     def __init__(self, tenancies: Tenancies) -> None:
         self._tenancies = tenancies

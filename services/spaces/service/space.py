@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class Spaces:
-    """Calendar days are those of the city's time zone."""
+    """Commands and queries on spaces. Calendar days are those of the city's time zone."""
 
     def __init__(self, store: SpacesStore, clock: Clock, names: Names, city: City) -> None:
         self._store = store
@@ -28,14 +28,14 @@ class Spaces:
         self._zone = ZoneInfo(city.time_zone)
 
     async def create(self, command: space.CreateSpace, ctx: CallContext) -> Space:
-        """Create a space. Invalid when it lacks something or lies outside the city."""
+        """Create a space. Invalid when a required field is missing or the district is not one of the city."""
         decide = partial(space.create, command, self._city, name=self._names.new("spaces"))
         created = await self._store.commit(ctx, decide=decide)
         log.info("space_created", space=created.name, kind=created.kind)
         return created.on(self._clock.today(self._zone))
 
     async def get(self, query: space.GetSpace, ctx: CallContext) -> Space:
-        """Return one space with what is free today. NotFound (SPACE_NOT_FOUND)."""
+        """Return one space with the room that is free today. NotFound (SPACE_NOT_FOUND)."""
         found = await self._store.get(Space, query.name, ctx)
         return found.on(self._clock.today(self._zone))
 

@@ -1,4 +1,4 @@
-"""Tenancies: register, read, end, and what happens to them as days pass."""
+"""Tenancies: register, read and end them, and advance their state as days pass."""
 
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class Tenancies:
-    """Calendar days are those of the city's time zone."""
+    """Commands and queries on tenancies. Calendar days are those of the city's time zone."""
 
     def __init__(self, store: SpacesStore, clock: Clock, names: Names, city: City) -> None:
         self._store = store
@@ -67,7 +67,7 @@ class Tenancies:
         return ended
 
     async def advance(self, name: str, ctx: CallContext) -> None:
-        """Timer: move a tenancy to the state of today. Precondition (NOT_DUE)."""
+        """Timer: move a tenancy to its state of today. Precondition (NOT_DUE)."""
         decide = partial(tenancy.advance, today=self._clock.today(self._zone), zone=self._zone)
         advanced = await self._store.commit(ctx, Load(Tenancy, name), decide=decide)
         log.info("tenancy_advanced", tenancy=name, state=advanced.state)

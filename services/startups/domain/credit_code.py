@@ -11,15 +11,15 @@ from pydantic_core import PydanticCustomError
 from libs.common.domain.errors import Invalid, validation_error
 
 LENGTH = 18
-#: The 31 signs of a code. Five letters are left out.
+#: The 31 characters of a code: I, O, S, V and Z are left out.
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _LOOKS_LIKE = {"I": "1", "O": "0", "S": "5", "Z": "2"}
 _DIGITS = frozenset("0123456789")
 _WEIGHTS = tuple(pow(3, place, 31) for place in range(LENGTH - 1))
-#: GB 11714: signs 9 to 17 are an organisation code with a check digit of its own, over digits and all letters.
+#: GB 11714: characters 9 to 17 are an organisation code with a check digit of its own, over digits and all letters.
 _ORGANISATION_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ORGANISATION_WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
-#: The registering authority (sign 1) and the kinds of organisation that it registers (sign 2).
+#: The registering authority (character 1) and the kinds of organisation that it registers (character 2).
 _KINDS = {
     "1": "1239",  # 机构编制: agencies, public institutions, mass organisations
     "2": "19",  # 外交
@@ -34,13 +34,13 @@ _KINDS = {
     "N": "1239",  # 农业: collectives of groups, villages and townships
     "Y": "1",  # other authorities
 }
-#: Signs 3 and 4: the province of the registration, or 10 for a national authority.
+#: Characters 3 and 4: the province of the registration, or 10 for a national authority.
 _PROVINCES = frozenset(
     str(code)
     for code in (10, *range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66))
 )
 
-#: GB 11643: 17 digits, of which the 7th to the 14th are a birthday, and a check sign (ISO 7064, MOD 11-2).
+#: GB 11643: 17 digits, of which the 7th to the 14th are a birthday, and a check character (ISO 7064, MOD 11-2).
 _ID_WEIGHTS = tuple(pow(2, 17 - place, 11) for place in range(17))
 _ID_CHECK_SIGNS = "10X98765432"
 # The domain has no clock. A later end would refuse more real codes by chance: in a division that ends in 20, an
@@ -48,10 +48,10 @@ _ID_CHECK_SIGNS = "10X98765432"
 _BIRTH_YEARS = range(1900, 2030)
 # All districts that end like a year of birth. About 0.3 % of the firms there with organisation codes of digits alone
 # fit GB 11643 by chance. No ID number is lost: those that begin with 9 belong to foreign residents, hold a country in
-# signs 4 to 6, and no country has the code 001, 101 or 201.
+# characters 4 to 6, and no country has the code 001, 101 or 201.
 _DISTRICTS_LIKE_YEARS = frozenset({"110119", "120119", "310120", "500119", "500120"})
 
-# Besides spaces, dashes, controls, format characters and marks: Hangul fillers, the blank of Braille, the minus sign.
+# Dropped besides spaces, dashes, controls, format characters and marks: Hangul fillers, Braille blank, minus sign.
 _DROPPED_CATEGORIES = frozenset({"Zs", "Zl", "Zp", "Pd", "Cc", "Cf", "Mn"})
 _DROPPED_SIGNS = frozenset("\u115f\u1160\u2800\u2212")
 _APOSTROPHES = "'`\u2018\u2019\u02bc"
@@ -59,17 +59,17 @@ _MAX_FINDINGS = 3
 
 
 class CreditCodeCheck(StrEnum):
-    """How far the check digits of a code fit."""
+    """Whether the two check digits of a code fit."""
 
     VALID = "VALID"
-    #: Sign 17 does not fit the organisation code, while sign 18 fits. Registries have issued such codes.
+    #: Character 17 does not fit the organisation code; character 18 fits. Registries have issued such codes.
     ORGANISATION_DIGIT_DIFFERS = "ORGANISATION_DIGIT_DIFFERS"
-    #: Sign 18 does not fit the signs before it. Registries have issued few such codes; typing errors look the same.
+    #: Character 18 does not fit those before it. Registries have issued a few such codes; typing errors look the same.
     CHECK_DIGIT_DIFFERS = "CHECK_DIGIT_DIFFERS"
 
 
 def check_of(code: str) -> CreditCodeCheck:
-    """Return how far the check digits of a code in its normal form fit."""
+    """Return whether the check digits of a code in its normal form fit."""
     if code[17] != check(code[:17]):
         return CreditCodeCheck.CHECK_DIGIT_DIFFERS
     if code[16] != organisation_check(code[8:16]):
@@ -78,13 +78,13 @@ def check_of(code: str) -> CreditCodeCheck:
 
 
 def check(code: str) -> str:
-    """Return the 18th sign for the first 17."""
+    """Return the 18th character for the first 17."""
     total = sum(ALPHABET.index(sign) * weight for sign, weight in zip(code, _WEIGHTS, strict=True))
     return ALPHABET[-total % 31]
 
 
 def organisation_check(code: str) -> str:
-    """Return the ninth sign of an organisation code (GB 11714) for the first eight."""
+    """Return the ninth character of an organisation code (GB 11714) for the first eight."""
     signs = zip(code, _ORGANISATION_WEIGHTS, strict=True)
     rest = 11 - sum(_ORGANISATION_ALPHABET.index(sign) * weight for sign, weight in signs) % 11
     return {10: "X", 11: "0"}.get(rest, str(rest))
@@ -98,43 +98,42 @@ def _normalize(given: str) -> str:
     )
     code = "".join(kept).lstrip(_APOSTROPHES)
     if given and not code:
-        raise _misshapen("this holds none")
+        raise _misshapen("this text has none")
     return code
 
 
 def _ensure_shape(code: str) -> str:
     """Refuse the ID number of a person (LOOKS_LIKE_RESIDENT_ID) and any other shape (CREDIT_CODE_SHAPE).
 
-    The descriptions hold places and letters that no code has, and nothing else of the input: they are sent and logged,
-    and the input may be the ID number of a person.
+    The descriptions quote nothing of the input except letters that no code has, and their positions: descriptions are
+    sent and logged, and the input may be the ID number of a person.
     """
     if not code:
         return code
     if _is_resident_id(code):
         raise validation_error(
             "LOOKS_LIKE_RESIDENT_ID",
-            "this is the ID number of a person, of which nothing was kept; "
-            "enter the credit code from the business licence",
+            "this is the ID number of a person, which was not stored; enter the credit code from the business licence",
         )
     if len(code) != LENGTH:
-        raise _misshapen(f"this has {len(code)}")
+        raise _misshapen(f"this one has {len(code)}")
     if findings := [_foreign(place, sign) for place, sign in enumerate(code, 1) if sign not in ALPHABET]:
         raise _misshapen("; ".join(findings[:_MAX_FINDINGS]))
     if code[1] not in _KINDS.get(code[0], ""):
-        raise _misshapen("signs 1 and 2 are not those of a registering authority and a kind of organisation")
+        raise _misshapen("characters 1 and 2 are not a registering authority and a kind of organisation")
     if not _DIGITS.issuperset(code[2:8]) or code[2:4] not in _PROVINCES:
-        raise _misshapen("signs 3 to 8 are not the code of a division of China")
+        raise _misshapen("characters 3 to 8 are not the code of an administrative division")
     return code
 
 
 def ensure_check_digit(path: str, code: str) -> None:
-    """Refuse a code whose sign 18 does not fit (CREDIT_CODE_CHECK_DIGIT). ConfirmCreditCode accepts it."""
+    """Refuse a code whose 18th character does not fit (CREDIT_CODE_CHECK_DIGIT). ConfirmCreditCode accepts it."""
     if code and check_of(code) is CreditCodeCheck.CHECK_DIGIT_DIFFERS:
         raise Invalid.field(
             path,
             "CREDIT_CODE_CHECK_DIGIT",
-            "sign 18 does not fit the signs before it; compare each sign with the business licence. "
-            "If the licence reads so, an official can confirm the code",
+            "the 18th character does not fit those before it; compare the code with the business licence. "
+            "If they are the same, an official can confirm the code",
         )
 
 
@@ -155,16 +154,16 @@ def _is_resident_id(code: str) -> bool:
 
 
 def _foreign(place: int, sign: str) -> str:
-    """Describe a sign that the alphabet lacks; anything but a letter stays unnamed."""
+    """Describe a character that the alphabet lacks. Only a letter is quoted."""
     if not ("A" <= sign <= "Z"):
-        return f"the sign at place {place} is neither a digit nor a letter"
+        return f"the character at position {place} is neither a digit nor a letter"
     guess = f", perhaps {_LOOKS_LIKE[sign]}" if sign in _LOOKS_LIKE else ""
-    return f"{sign} at place {place}; the alphabet has no {sign}{guess}"
+    return f"{sign} at position {place}; the alphabet has no {sign}{guess}"
 
 
 def _misshapen(finding: str) -> PydanticCustomError:
     return validation_error("CREDIT_CODE_SHAPE", f"a credit code has {LENGTH} digits and letters: {finding}")
 
 
-#: A code in its normal form; empty for a team. Sign 18 need not fit, because registries have issued such codes.
+#: A code in its normal form; empty for a team. The 18th character need not fit, as in some issued codes.
 CreditCode = Annotated[str, StringConstraints(max_length=40), AfterValidator(_normalize), AfterValidator(_ensure_shape)]

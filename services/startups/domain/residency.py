@@ -28,12 +28,12 @@ class Residency(Value):
 
     @property
     def has_begun(self) -> bool:
-        """A tenancy that was ended before it began has no days."""
+        """Whether the stay had at least one day. A tenancy that was ended before it began had none."""
         return self.end_date != self.start_date
 
 
 def latest(stays: Iterable[Residency]) -> Residency | None:
-    """Return the stay that began last, of those that ever began."""
+    """Return the stay with the latest start among those that began; None if there is none."""
     return max((stay for stay in stays if stay.has_begun), key=_start, default=None)
 
 

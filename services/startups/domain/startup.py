@@ -117,7 +117,7 @@ class ListStartups(PageQuery):
 
 
 class Startup(Entity):
-    """A team, or the firm that it has become. It keeps its resource name for life."""
+    """A team, or the firm that it has become. It keeps its resource name when it becomes a firm."""
 
     scoped_by: ClassVar[tuple[str, ...]] = ("name", "district")
 
@@ -133,7 +133,7 @@ class Startup(Entity):
 
     @property
     def stage(self) -> Stage:
-        """A startup with a credit code is a firm."""
+        """FIRM with a credit code, TEAM without one."""
         return Stage.FIRM if self.credit_code else Stage.TEAM
 
     def with_code(self, code: str) -> Self:
@@ -187,7 +187,10 @@ def register(command: RegisterStartup, city: City, *, name: str, today: date) ->
 
 
 def update(startup: Startup, command: UpdateStartup, city: City, *, today: date) -> Change[Startup]:
-    """Change the fields that the mask names. A team that gets a code becomes a firm; a code, once set, stays."""
+    """Change the fields that the mask names. A team that is given a code becomes a firm.
+
+    Refuses to change or remove a code that is set (CREDIT_CODE_FIXED).
+    """
     startup.ensure_etag(command.etag)
     fields = dict(command.startup.masked(command.update_mask))
     code = fields.pop("credit_code", startup.credit_code) or ""
@@ -203,7 +206,10 @@ def update(startup: Startup, command: UpdateStartup, city: City, *, today: date)
 
 
 def confirm_credit_code(startup: Startup, command: ConfirmCreditCode) -> Change[Startup]:
-    """Set a code as read from the licence, even if sign 18 does not fit. A code that is set stays."""
+    """Set a code as it reads on the licence, even if its 18th character does not fit.
+
+    Refuses to change a code that is set (CREDIT_CODE_FIXED).
+    """
     startup.ensure_etag(command.etag)
     if startup.credit_code == command.credit_code:
         return Change(startup)
@@ -213,7 +219,7 @@ def confirm_credit_code(startup: Startup, command: ConfirmCreditCode) -> Change[
 
 
 def correct_credit_code(startup: Startup, command: CorrectCreditCode) -> Change[Startup]:
-    """Replace or remove a wrong code. A code whose sign 18 does not fit is removed first and then confirmed."""
+    """Replace or remove a wrong code. Refuses one whose 18th character does not fit; ConfirmCreditCode sets it."""
     startup.ensure_etag(command.etag)
     if command.credit_code == (startup.credit_code or ""):
         return Change(startup)
@@ -226,7 +232,7 @@ def correct_credit_code(startup: Startup, command: CorrectCreditCode) -> Change[
 
 
 def note_residency(startup: Startup, reported: Residency) -> Change[None]:
-    """Take over where a startup stays, unless something newer is known."""
+    """Record a reported stay. Repeated and older reports change nothing."""
     changed = startup.with_residency(reported)
     return Change(None, saves=(changed,) if changed is not startup else ())
 

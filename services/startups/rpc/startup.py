@@ -11,7 +11,7 @@ from services.startups.service.startup import Startups
 
 
 class StartupRpc(StartupServiceServicer):
-    """What each method promises is stated in the proto and in the service."""
+    """Handlers of StartupService. The proto and the service document each method."""
 
     def __init__(self, startups: Startups) -> None:
         self._startups = startups

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class TenancyPayload(FactPayload):
-    """What startups needs to know about a tenancy."""
+    """The fields of the facts of tenancies that startups uses."""
 
     space: SpaceName
     space_display_name: str
@@ -31,7 +31,7 @@ class TenancyPayload(FactPayload):
 
 
 class Startups:
-    """Calendar days are those of the city's time zone."""
+    """Commands and queries on startups. Calendar days are those of the city's time zone."""
 
     def __init__(self, store: StartupsStore, clock: Clock, names: Names, city: City) -> None:
         self._store = store

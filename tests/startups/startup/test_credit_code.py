@@ -25,7 +25,7 @@ CODE: TypeAdapter[str] = TypeAdapter(CreditCode)
 
 
 def typed(given: str) -> str:
-    """Read a code as RegisterStartup does, which checks sign 18."""
+    """Read a code as RegisterStartup does, which checks the 18th character."""
     code = CODE.validate_python(given)
     ensure_check_digit("code", code)
     return code
@@ -93,13 +93,13 @@ def refusal(given: str, kind: Read = typed) -> Violation:
 
 
 def complete(body: str) -> str:
-    """Append the check digits to the first 16 signs."""
+    """Append the check digits to the first 16 characters."""
     body += organisation_check(body[8:])
     return body + check(body)
 
 
 def id_check(body: str) -> str:
-    """Return the check sign of an ID number as GB 11643 states it: the weighted sum of all signs is 1 modulo 11."""
+    """Return the check character of an ID number (GB 11643): the weighted sum of all characters is 1 modulo 11."""
     total = sum(int(digit) * pow(2, 17 - at) for at, digit in enumerate(body))
     return next(sign for value, sign in enumerate("0123456789X") if (total + value) % 11 == 1)
 
@@ -142,14 +142,14 @@ def test_every_province_may_issue_codes(province: str) -> None:
 
 @pytest.mark.parametrize("code", ISSUED_17)
 def test_an_issued_code_with_another_sign_17_is_accepted(code: str) -> None:
-    """A published code whose sign 17 does not fit while sign 18 does is accepted, and the difference is stated."""
+    """A published code whose 17th character does not fit while the 18th does is accepted and marked."""
     assert typed(code) == code
     assert check_of(code) is CreditCodeCheck.ORGANISATION_DIGIT_DIFFERS
 
 
 @pytest.mark.parametrize("code", ISSUED_18)
 def test_an_issued_code_with_another_sign_18_has_to_be_confirmed(code: str) -> None:
-    """A published code whose sign 18 does not fit is accepted once an official has read it from the licence."""
+    """A published code whose 18th character does not fit is accepted once an official has read it from the licence."""
     assert refusal(code).reason == "CREDIT_CODE_CHECK_DIGIT"
     assert confirmed(code) == code
     assert check_of(code) is CreditCodeCheck.CHECK_DIGIT_DIFFERS
@@ -162,7 +162,7 @@ def test_all_published_codes_are_tried() -> None:
 
 
 def test_an_issued_code_with_letters_in_its_organisation_code_is_accepted() -> None:
-    """Letters in the organisation code do not change that sign 17 may differ."""
+    """The 17th character may differ too when the organisation code contains letters."""
     assert confirmed("91350203M0001QKT19") == "91350203M0001QKT19"
 
 
@@ -182,7 +182,7 @@ def test_sign_17_is_a_digit_or_x(rest: str) -> None:
 
 @pytest.mark.parametrize("code", FITTING)
 def test_every_single_slip_is_refused(code: str) -> None:
-    """Sign 18 finds each of the 540 codes that differ in one sign."""
+    """The 18th character reveals each of the 540 codes that differ in one character."""
     slips = [code[:at] + sign + code[at + 1 :] for at in range(18) for sign in ALPHABET if sign != code[at]]
     assert len(slips) == 540
     assert [slip for slip in slips if check(slip[:17]) == slip[17]] == []
@@ -192,7 +192,7 @@ def test_every_single_slip_is_refused(code: str) -> None:
 
 @pytest.mark.parametrize("code", FITTING)
 def test_swapped_neighbours_are_refused(code: str) -> None:
-    """Two different signs next to one another that have changed places are found."""
+    """Swapping two different neighbouring characters is found."""
     for at in range(17):
         swapped = code[:at] + code[at + 1] + code[at] + code[at + 2 :]
         assert swapped == code or refusal(swapped).reason.startswith("CREDIT_CODE")
@@ -237,7 +237,7 @@ def test_a_letter_that_no_code_has_is_named_with_its_place(sign: str, guess: str
     given = FITTING[0][: place - 1] + sign.lower() + FITTING[0][place:]
     violation = refusal(f" {given[:8]}-{given[8:]}")
     assert violation.reason == "CREDIT_CODE_SHAPE"
-    assert violation.description.endswith(f": {sign} at place {place}; the alphabet has no {sign}{guess}")
+    assert violation.description.endswith(f": {sign} at position {place}; the alphabet has no {sign}{guess}")
 
 
 # --- spellings ----------------------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ def id_numbers(count: int) -> list[str]:
 
 
 def test_no_id_number_is_accepted() -> None:
-    """Of 100,000 ID numbers of all provinces, many of which fit sign 18 by chance, neither type accepts one."""
+    """Of 100,000 ID numbers of all provinces, many with a fitting 18th character, neither type accepts one."""
     numbers = id_numbers(100_000)
     assert sum(check(number[:17]) == number[17] for number in numbers) > 1000
     for number in numbers:
@@ -319,7 +319,7 @@ def test_the_spelling_of_an_id_number_does_not_matter(kind: Read) -> None:
     ],
 )
 def test_a_refusal_never_repeats_what_was_entered(kind: Read, given: str) -> None:
-    """No three signs in a row of a refused code stand in the violation, since it may be the ID number of a person."""
+    """A violation quotes no three consecutive characters of a refused code, which may be a person's ID number."""
     try:
         kind(given)
     except (ValidationError, Invalid) as refused:
@@ -339,7 +339,7 @@ def test_a_firm_of_a_district_that_ends_like_a_year_is_no_person(district: str) 
 
 
 def test_digits_without_a_birthday_are_no_person() -> None:
-    """A code of digits alone whose signs 7 to 14 are no day is a code, even when its last sign fits GB 11643."""
+    """A code of digits alone whose characters 7 to 14 are no day is a code, even if its last one fits GB 11643."""
     codes = (complete(f"91220202{number:08d}") for number in range(41300000, 41310000))
     code = next(code for code in codes if fits_id(code))
     assert typed(code) == code

@@ -1,4 +1,4 @@
-"""ConfirmCreditCode and CorrectCreditCode through a real channel, and ID numbers of persons, of which nothing stays."""
+"""ConfirmCreditCode and CorrectCreditCode through a real channel, and ID numbers of persons, which are never stored."""
 
 import asyncio
 import os
@@ -32,7 +32,7 @@ from tests.support.waiting import eventually
 
 S = pb.Startup
 DIFFERS = S.CREDIT_CODE_CHECK_CHECK_DIGIT_DIFFERS
-#: Made up in the form of GB 11643, with a check sign that fits.
+#: Made up in the form of GB 11643, with a check character that fits.
 RESIDENT_ID = "220203198506151285"
 
 _issued = iter(ISSUED_DIFFERENTLY)
