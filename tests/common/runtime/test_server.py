@@ -144,6 +144,12 @@ async def test_longer_tokens_are_refused_with_a_reason(sample: SampleServer) -> 
         assert failure.metadata == {"max_characters": "65536"}
 
 
+async def test_still_longer_headers_are_refused_alike(sample: SampleServer) -> None:
+    """Metadata of more than 128 KiB are refused every time: gRPC has no range in which it decides at random."""
+    codes = {(await failure_of(sample.call("ReadHall", "x" * (140 << 10)))).code for _ in range(20)}
+    assert codes == {StatusCode.RESOURCE_EXHAUSTED}
+
+
 async def test_large_requests_are_refused(sample: SampleServer) -> None:
     """A request of more than a megabyte is refused before it is read."""
     failure = await failure_of(sample.call("OpenHall", display_name="x" * (1 << 20)))

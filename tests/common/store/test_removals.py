@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from libs.common.domain.entity import Change
-from libs.common.domain.errors import NotFound
+from libs.common.domain.errors import NotFound, Taken
 from libs.common.store.database import Database
 from libs.common.store.unit_of_work import Load
 from tests.common.sample_domain import (
@@ -132,6 +132,22 @@ async def test_a_freed_value_can_be_taken_in_the_same_batch(idle_store: HallsSto
     )
     assert [getattr(reply, "code", reply) for reply in replies] == [None, "a", None, "b"]
     assert await database.collection("halls").count_documents({"code": {"$in": ["a", "b"]}}) == 2
+
+
+async def test_a_freed_value_is_free_beside_a_clash(idle_store: HallsStore, database: Database) -> None:
+    """Where another command of the batch wants a value that is held, the value of a removed entity is free still."""
+    first = new_name()
+    async with running(new_halls_store(database)) as store:
+        await commit_opening(store, first, code="a")
+        await commit_opening(store, new_name(), code="held")
+    closed, taken, refused = await commit_together(
+        idle_store,
+        commit_closing(idle_store, first),
+        commit_opening(idle_store, new_name(), code="a"),
+        commit_opening(idle_store, new_name(), code="held"),
+    )
+    assert (closed, taken.code) == (None, "a")
+    assert isinstance(refused, Taken)
 
 
 async def test_a_removal_needs_the_current_version(store: HallsStore, database: Database) -> None:
