@@ -97,7 +97,7 @@ def test_a_permission_reaches_as_far_as_granted(permission: str, who: Caller, sc
     ids=str,
 )
 def test_other_roles_are_denied(permission: str, who: Caller) -> None:
-    """A role without the permission is denied, whatever its scopes, and told the permission."""
+    """A role without the permission is denied, whatever its scopes, with the name of the permission."""
     with pytest.raises(Denied) as caught:
         Access(permission, GRANTS[permission]).permit(who)
     assert (caught.value.reason, caught.value.metadata) == ("PERMISSION_DENIED", {"permission": permission})

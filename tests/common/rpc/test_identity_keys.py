@@ -64,7 +64,7 @@ async def test_keys_for_other_purposes_are_skipped(
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", '{"keys": 3}', '{"key": []}'])
 async def test_unreadable_keys_are_unavailable(source: str, published: PublishedKeys, text: str) -> None:
-    """While the issuer publishes something that is no JWKS, callers are asked to retry, not told of a wrong token."""
+    """While the issuer publishes something that is no JWKS, calls are UNAVAILABLE and may be retried."""
     published.path.write_text(text)
     issuer = Issuer.open(published.path.parent)
     with pytest.raises(Unavailable) as caught:

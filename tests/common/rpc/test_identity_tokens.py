@@ -87,7 +87,7 @@ async def test_empty_scopes_are_dropped(verifier: Verifier, issuer: Issuer) -> N
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "token"])
 async def test_a_missing_token_is_named(verifier: Verifier, header: str) -> None:
-    """A call without a bearer token is told that it needs one."""
+    """A call without a bearer token is refused as such (TOKEN_MISSING)."""
     with pytest.raises(Unauthenticated) as caught:
         await verifier.caller(header)
     assert caught.value.reason == "TOKEN_MISSING"

@@ -26,7 +26,7 @@ from tests.support.publisher import publisher
 from tests.support.waiting import eventually
 
 SPEC = space_pb2.SpaceSpec(
-    display_name="House",
+    display_name="Sample",
     kind=space_pb2.Space.KIND_INCUBATOR,
     district="districts/220203",
     operator="O",
