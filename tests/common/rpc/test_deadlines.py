@@ -58,7 +58,7 @@ async def test_how_long_a_method_may_take(
     least: float,
     most: float,
 ) -> None:
-    """A method finds its deadline in the context: the caller's less 50 ms, ten seconds without one, and never over a minute."""
+    """The context has the deadline: the caller's less 50 ms, ten seconds without one, and never over a minute."""
     remaining = []
 
     async def record(request: Any) -> Any:
