@@ -27,12 +27,12 @@ from libs.cli.tokens import ADMIN, ROLES_HELP, Scopes, complete_roles, mint
 
 
 def complete_services(incomplete: str) -> list[str]:
-    """Return the services that a shell offers."""
+    """Return the services that complete what is typed."""
     return [name for name in CATALOGUE if name.startswith(incomplete) and services_of(_package(name))]
 
 
 def complete_methods(ctx: typer.Context, incomplete: str) -> Iterator[str]:
-    """Yield the methods that a shell offers for the service already typed."""
+    """Yield the methods, of the service already typed, that complete what is typed."""
     for package in (_package(service_of(ctx.params.get("service") or "")), OPERATIONS.rpartition(".")[0]):
         for service in services_of(package):
             yield from (it.name for it in service.methods if it.name.lower().startswith(incomplete.lower()))
@@ -48,12 +48,12 @@ def call(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = "",
     values: Annotated[
         list[str] | None,
-        typer.Argument(help="The request: JSON, `-` for JSON from standard input, field=value."),
+        typer.Argument(help="The request: JSON, `-` for JSON from standard input, or field=value."),
     ] = None,
-    token: Annotated[str, typer.Option(help="The caller's token. [default: one for the role]")] = "",
+    token: Annotated[str, typer.Option(help="The caller's token; by default one for the role.")] = "",
     role: Annotated[str, typer.Option(help=f"The caller's role: {ROLES_HELP}", autocompletion=complete_roles)] = ADMIN,
     scope: Scopes = None,
-    address: Annotated[str, typer.Option(help="host:port of the service. [default: the one on this laptop]")] = "",
+    address: Annotated[str, typer.Option(help="host:port of the service; by default on this laptop.")] = "",
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the reply.")] = 10.0,
     all_fields: Annotated[bool, typer.Option("--all-fields", help="Print empty fields too.")] = False,
     home: HomeOption = HOME,
@@ -79,7 +79,7 @@ def call(  # noqa: PLR0913, PLR0917 - each is an option of the command
 def _find_server(
     home: Home, service: str, address: str, channels: ExitStack
 ) -> tuple[ReflectedServer, grpc.Channel, list[str]]:
-    """Return the server that has the service, and the gRPC services that the word can mean there."""
+    """Return the server that has the service, and the gRPC services there that the word can mean."""
     known = {service: address} if address else home.running().services
     name = service_of(service) if service.startswith("hatchery.") else service
     candidates = {name: known[name]} if name in known else known

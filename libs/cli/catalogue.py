@@ -33,7 +33,7 @@ def installed() -> tuple[str, ...]:
 
 
 def is_stateful(name: str) -> bool:
-    """Return whether a running service has gRPC methods and facts. One that this version does not know counts."""
+    """Return whether a running service has gRPC methods and facts. Unknown services are assumed to."""
     return name not in CATALOGUE or CATALOGUE[name].stateful
 
 

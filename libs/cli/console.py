@@ -9,7 +9,7 @@ from rich.console import Console
 
 
 class _StandardError:
-    """Standard error as it is at each moment. Writing to a closed terminal or a broken pipe does nothing."""
+    """The current standard error. Writing to a closed terminal or a broken pipe does nothing."""
 
     def write(self, text: str) -> int:
         with suppress(OSError):
@@ -36,7 +36,7 @@ def replace_unencodable() -> None:
 
 
 def can_encode(text: str, console: Console) -> bool:
-    """Return whether the console's encoding has all these characters."""
+    """Return whether the console's encoding has all characters of the text."""
     try:
         text.encode(console.encoding)
     except UnicodeEncodeError:

@@ -44,7 +44,7 @@ def service_of(full_name: str) -> str:
 
 
 def unary(channel: grpc.Channel, method: MethodDescriptor) -> Any:
-    """Return what calls a method that has one request and one reply."""
+    """Return a callable for a method with one request and one reply."""
     call: grpc.UnaryUnaryMultiCallable[Message, Message] = channel.unary_unary(
         f"/{method.containing_service.full_name}/{method.name}",
         request_serializer=lambda message: message.SerializeToString(deterministic=True),

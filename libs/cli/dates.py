@@ -40,19 +40,19 @@ def calendar_error(text: str) -> str:
 
 
 def parse_day(text: str, path: str, today: Today | None = None) -> date:
-    """Return the day that a field's text means. `today+30` needs a day to count from."""
+    """Return the day of a field's text. `today+30` needs a day to count from."""
     relative = RELATIVE.fullmatch(text)
     if today is not None and relative is not None and relative[2] is None:
         return today.day + timedelta(days=int(relative[1] or 0))
     if DAY.fullmatch(text) is None:
-        raise CliError(f"{path} is a day like 2026-03-31; {text!r} is not one.")
+        raise CliError(f"{path} must be a day such as 2026-03-31, not {text!r}.")
     if wrong := calendar_error(text):
         raise CliError(f"{path}: {wrong}.")
     return date.fromisoformat(text)
 
 
 def parse_instant(text: str, path: str, today: Today | None = None) -> str:
-    """Return an instant as protobuf's JSON has it. `today+3T09:00` needs a day to count from."""
+    """Return an instant in protobuf's JSON form. `today+3T09:00` needs a day to count from."""
     relative = RELATIVE.fullmatch(text)
     if today is not None and relative is not None and relative[2] is not None:
         day = today.day + timedelta(days=int(relative[1] or 0))

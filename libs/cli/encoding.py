@@ -26,7 +26,7 @@ def decode_text(raw: bytes, source: str) -> str:
         problem = f"{source} is not {encoding.upper()}: byte 0x{raw[position]:02X} at position {position}"
         raise CliError(f"{problem}{_suggestion(raw, mark)}.") from None
     if not mark and "\0" in text:
-        raise CliError(f"{source} holds NUL characters{_suggestion(raw, mark) or ', so it is not text'}.")
+        raise CliError(f"{source} contains NUL characters{_suggestion(raw, mark) or ', so it is not text'}.")
     return text
 
 

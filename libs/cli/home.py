@@ -20,7 +20,7 @@ HOME = Path(".hatchery")
 
 @dataclass(frozen=True)
 class Run:
-    """What a running `hatchery up` tells the other commands. It contains no secrets."""
+    """What the other commands need to know about a running `hatchery up`. It contains no secrets."""
 
     pid: int
     mongo: str
@@ -60,7 +60,7 @@ class Home:
         return self.folder / "demo.json"
 
     def make(self) -> None:
-        """Create the folder, closed to others: it will hold secrets and the city's documents."""
+        """Create the folder, readable by its owner only: it will hold secrets and the city's documents."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
 
@@ -103,8 +103,8 @@ class Home:
         run = self.read_run()
         if run is None:
             raise CliError(
-                f"Nothing is running with the home {self.folder}. Start it with `hatchery up`, or choose another "
-                "folder with --home."
+                f"Nothing is running with the home {self.folder}. Start it with `make up` or `hatchery up`, or choose "
+                "another folder with --home."
             )
         return run
 

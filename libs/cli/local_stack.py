@@ -155,18 +155,18 @@ class LocalStack:
         deadline = time.monotonic() + START_SECONDS
         while waiting:
             for process in list(waiting):
-                running = process.child.running  # queried first: it may exit while it is checked
+                running = process.child.running  # read first: it may exit during the check
                 if self._serves(process):
                     description = f"{process.name} at {process.address}"
                     progress.update(bars[process.name], completed=1, description=description)
                     waiting.remove(process)
                 elif not running:
                     raise CliError(
-                        f"{process.name} exited at its start ({process.child.end}).\n{process.child.log_tail()}"
+                        f"{process.name} exited while starting ({process.child.end}).\n{process.child.log_tail()}"
                     )
                 elif time.monotonic() > deadline:
                     tail = process.child.log_tail()
-                    raise CliError(f"{process.name} did not serve within {START_SECONDS:.0f} seconds.\n{tail}")
+                    raise CliError(f"{process.name} was not ready within {START_SECONDS:.0f} seconds.\n{tail}")
             self._stop.wait(0.05)
 
     def _serves(self, process: SupervisedProcess) -> bool:

@@ -18,7 +18,7 @@ DATE_FIELDS = ["year", "month", "day"]
 
 
 def fill(message: M, values: Mapping[str, Any], today: Today | None = None) -> M:
-    """Set a message's fields. CliError names the field that does not fit, and what it could have been.
+    """Set a message's fields. CliError names the field that does not fit and suggests what was meant.
 
     Beyond protobuf's own JSON this takes enum values without their prefix, days as 2026-03-31, field masks with the
     names of the proto, one value for a list of one, and, when `today` is given, days and instants relative to it.
@@ -26,7 +26,7 @@ def fill(message: M, values: Mapping[str, Any], today: Today | None = None) -> M
     try:
         ParseDict(_Converter(today).message(message.DESCRIPTOR, values, ""), message)
     except ParseError as error:
-        raise CliError(f"{message.DESCRIPTOR.name} cannot be made of these values: {error}") from None
+        raise CliError(f"{message.DESCRIPTOR.name} does not accept these values: {error}") from None
     return message
 
 
@@ -93,7 +93,7 @@ def _ensure_exists(day: Mapping[str, Any], path: str) -> None:
     try:
         year, month, number = (int(day[field]) for field in DATE_FIELDS)
     except (KeyError, TypeError, ValueError):
-        return  # a field is missing, or not a number: that is not about the calendar
+        return  # a field is missing or not a number, which is reported elsewhere
     if wrong := calendar_error(f"{year:04}-{month:02}-{number:02}"):
         raise CliError(f"{path}: {wrong}.")
 

@@ -56,7 +56,7 @@ def show(service: Service, name: Name, home: HomeOption = HOME) -> None:
 @app.command()
 def replay(
     service: Service,
-    name: Annotated[str, typer.Argument(help="parkedFacts/…. [default: all of the service]")] = "",
+    name: Annotated[str, typer.Argument(help="parkedFacts/…; by default all of the service.")] = "",
     home: HomeOption = HOME,
 ) -> None:
     """Process a parked fact again, or all of a service. What fails again stays parked."""

@@ -1,4 +1,4 @@
-"""What a service answers when it refuses a call."""
+"""Explains refused calls."""
 
 from typing import cast
 

@@ -21,7 +21,7 @@ SUBJECT = "people/demo"  # a service recognizes a repeated request by its caller
 
 def seed(
     profile: Annotated[
-        Path | None, typer.Argument(help="The profile's folder. [default: that of the running Hatchery]")
+        Path | None, typer.Argument(help="The profile's folder; by default that of the running Hatchery.")
     ] = None,
     home: HomeOption = HOME,
 ) -> None:

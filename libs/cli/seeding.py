@@ -15,7 +15,7 @@ from libs.cli.errors import CliError
 from libs.cli.rpc_errors import details, explain, reasons
 from libs.cli.stop import Stop
 
-RETRY_SECONDS = 20.0  # how long a call is repeated that services may accept once they have caught up
+RETRY_SECONDS = 20.0  # how long to retry a call that services may accept once they have caught up
 RETRY_PAUSE = 0.2
 CALL_SECONDS = 10.0
 MAX_IN_FLIGHT = 64
@@ -26,7 +26,7 @@ PASSING = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EX
 
 @dataclass
 class SeedReport:
-    """What became of each entry."""
+    """The outcome of each entry."""
 
     added: Counter[str] = field(default_factory=Counter)
     existing: int = 0
@@ -51,7 +51,7 @@ class SeedReport:
 
 @dataclass
 class Attempt:
-    """A call that is not finished: when it may be sent again, and until when it is worth it."""
+    """A call that is not finished: when it may be sent again, and until when it is retried."""
 
     call: DemoCall
     address: str

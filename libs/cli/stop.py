@@ -1,4 +1,4 @@
-"""Stopping `hatchery up`: signals request it, and every wait looks for the request."""
+"""Stopping `hatchery up`: signals request it, and every wait checks for the request."""
 
 import signal
 import time
@@ -23,7 +23,7 @@ class PendingCall(Protocol):
 
 
 class Stop:
-    """A request to stop. It is never taken back, so a second signal changes nothing."""
+    """A request to stop. It is never withdrawn, so a second signal changes nothing."""
 
     def __init__(self) -> None:
         # A plain flag. A handler that sets a threading.Event can deadlock: the wait which it interrupts may hold
@@ -31,7 +31,7 @@ class Stop:
         self.requested = False
 
     def listen(self) -> None:
-        """Let signals request the stop, from now until the process ends. Call it from the main thread."""
+        """Make signals request the stop from now on. Call it from the main thread."""
         for number in SIGNALS:
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue  # started with nohup
@@ -39,7 +39,7 @@ class Stop:
 
     @staticmethod
     def ignore() -> None:
-        """Ignore the signals from now on, so that none cuts off the end of a process that has stopped everything."""
+        """Ignore the signals from now on, so that none interrupts the last steps of the process."""
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
@@ -54,7 +54,7 @@ class Stop:
         raise StopRequested
 
     def wait_until(self, holds: Callable[[], bool], seconds: float, interval: float = 0.01) -> bool:
-        """Wait until the condition holds; return False when it did not within so many seconds."""
+        """Wait until the condition holds; return False if it did not within the given seconds."""
         deadline = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > deadline:

@@ -22,7 +22,7 @@ RESOURCE_NAME = re.compile(r"[a-z][A-Za-z]*/[^/\s]+(/[a-z][A-Za-z]*/[^/\s]+)*")
 
 
 def complete_roles(incomplete: str) -> list[str]:
-    """Return the roles that a shell offers."""
+    """Return the roles that complete what is typed."""
     return [role for role in ROLES if role.startswith(incomplete)]
 
 
@@ -36,7 +36,7 @@ ROLES_HELP = f"one of {', '.join(ROLES)}."
 def token(
     role: Annotated[str, typer.Option(help=f"The bearer's role: {ROLES_HELP}", autocompletion=complete_roles)],
     scope: Scopes = None,
-    subject: Annotated[str, typer.Option(help="The bearer's name in the journal. [default: people/<role>]")] = "",
+    subject: Annotated[str, typer.Option(help="The bearer's name in the journal; by default people/<role>.")] = "",
     hours: Annotated[float, typer.Option(help="The token's lifetime.")] = 12.0,
     home: HomeOption = HOME,
 ) -> None:

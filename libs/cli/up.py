@@ -76,7 +76,7 @@ def up(
 def _run(stack: LocalStack, stop: Stop, *, demo: bool) -> None:
     began = time.monotonic()
     stack.start()
-    print_line(f"Everything serves after {time.monotonic() - began:.1f} s.", style="green")
+    print_line(f"Everything is running after {time.monotonic() - began:.1f} s.", style="green")
     if demo:
         _seed(stack.home, stop)
     _print_summary(stack)

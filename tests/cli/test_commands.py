@@ -105,10 +105,13 @@ def test_call_lists_what_can_be_called(hatchery: LocalHatchery) -> None:
         (("spaces", "CreateSpace", "space.kind=incubater"), "Did you mean KIND_INCUBATOR?"),
         (("spaces", "CreateSpace", "space.desk=1"), "SpaceSpec has no field 'desk' in space. Did you mean desks?"),
         (("spaces", "CreateSpace", "space=1"), "space is a SpaceSpec: give it as JSON, or its fields as space.<field>"),
-        (("spaces", "ListSpaces", "page_size=many"), "ListSpacesRequest cannot be made of these values"),
+        (("spaces", "ListSpaces", "page_size=many"), "ListSpacesRequest does not accept these values"),
         (("spaces", "ListSpaces", "{"), "The request is not JSON"),
         (("spaces", "ListSpaces", "[]"), "'[]' is neither JSON nor field=value."),
-        (("spaces", "RegisterTenant", "start_date=tomorrow"), "start_date is a day like 2026-03-31; 'tomorrow' is not"),
+        (
+            ("spaces", "RegisterTenant", "start_date=tomorrow"),
+            "start_date must be a day such as 2026-03-31, not 'tomorrow'",
+        ),
         (("spaces", "RegisterTenant", "start_date=2027-02-29"), "2027-02-29 is not a day of the calendar: February"),
         (("OperationsService", "GetStatus"), "OperationsService exists in spaces and startups: name one of them"),
         (("spaces", "ListSpaces", "--address", "127.0.0.1:1"), "Nothing answers at 127.0.0.1:1"),
@@ -116,7 +119,7 @@ def test_call_lists_what_can_be_called(hatchery: LocalHatchery) -> None:
     ],
 )
 def test_call_says_what_was_wrong_with_it(hatchery: LocalHatchery, words: tuple[str, ...], answer: str) -> None:
-    """What does not exist is named together with what may have been meant; exit code 1, no traceback."""
+    """What does not exist is named together with a suggestion; exit code 1, no traceback."""
     assert answer in hatchery.refused("call", *words)
 
 
@@ -245,7 +248,7 @@ async def test_parked_facts_can_be_shown_and_replayed(hatchery: LocalHatchery) -
 
 
 def test_a_command_that_does_not_exist_is_named(hatchery: LocalHatchery) -> None:
-    """A typing error is answered with what may have been meant."""
+    """A mistyped command is answered with a suggestion."""
     assert "Did you mean 'status'?" in " ".join(hatchery("stats", code=2).stderr.split())
 
 
@@ -260,5 +263,5 @@ def test_a_command_that_does_not_exist_is_named(hatchery: LocalHatchery) -> None
     ],
 )
 def test_a_shell_completes_services_methods_and_roles(typed: str, offered: list[str]) -> None:
-    """What can be typed is offered without any service running."""
+    """Completion works without a running service."""
     assert complete(typed) == offered

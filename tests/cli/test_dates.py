@@ -44,7 +44,7 @@ def test_every_day_of_the_calendar_is_accepted(day: date) -> None:
 @pytest.mark.parametrize("text", ["tomorrow", "", "2026-3-1", "20260301", "2026-W05-2", "2026-03-01T08:00", "today+1"])
 def test_other_ways_to_write_a_day_are_refused(text: str) -> None:
     """One form is accepted, and the message shows it. Days relative to today need a day to count from."""
-    with pytest.raises(CliError, match=r"^day is a day like 2026-03-31; .* is not one\.$"):
+    with pytest.raises(CliError, match=r"^day must be a day such as 2026-03-31, not .*\.$"):
         parse_day(text, "day")
 
 

@@ -83,7 +83,7 @@ def test_files_with_a_byte_order_mark_are_read(profile: Path, mark: bytes, encod
         (SPACE.replace("CreateSpace", "ListSpaces"), "ListSpaces has no request_id, so it cannot be repeated safely."),
         (SPACE + "rooms = 3", "demo/x.toml, spaces/a: SpaceSpec has no field 'rooms' in space."),
         (TENANCY, "demo/x.toml, tenancies/b: no entry has the key 'spaces/a'."),
-        (SPACE + TENANCY.replace("+30", "+30T09:00"), "tenancies/b: start_date is a day like 2026-03-31"),
+        (SPACE + TENANCY.replace("+30", "+30T09:00"), "tenancies/b: start_date must be a day such as 2026-03-31"),
         (SPACE + TENANCY.replace("today+30", "2027-02-29"), "February 2027 has 28 days"),
         (
             SPACE.replace("甲", "@tenancies/b") + TENANCY,

@@ -51,9 +51,9 @@ def test_byte_order_marks_are_understood(tmp_path: Path, mark: bytes, encoding: 
         ),
         (
             b"\0{\0}",
-            "the input holds NUL characters; it may be UTF-16BE: convert it with `iconv -f UTF-16BE -t UTF-8`.",
+            "the input contains NUL characters; it may be UTF-16BE: convert it with `iconv -f UTF-16BE -t UTF-8`.",
         ),
-        (b"a\0b", "the input holds NUL characters, so it is not text."),
+        (b"a\0b", "the input contains NUL characters, so it is not text."),
         (b"abc\xff\xff\xff", "the input is not UTF-8: byte 0xFF at position 3."),
         (
             codecs.BOM_UTF16_LE + b"a",

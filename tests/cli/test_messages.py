@@ -63,7 +63,7 @@ def test_days_relative_to_today_need_a_day() -> None:
     founded = fill(StartupSpec(), {"founded_date": "today-30"}, today).founded_date
     assert (founded.year, founded.month, founded.day) == (2026, 10, 26)
     assert fill(Startup(), {"create_time": "today+1T08:00"}, today).create_time.ToJsonString() == "2026-11-26T00:00:00Z"
-    with pytest.raises(CliError, match="founded_date is a day like"):
+    with pytest.raises(CliError, match="founded_date must be a day such as"):
         fill(StartupSpec(), {"founded_date": "today-30"})
 
 
@@ -85,7 +85,7 @@ def test_masks_have_the_names_of_the_proto() -> None:
         ({"end_date": '{"year":2026,"month":13,"day":1}'}, r"there is no month 13\."),
         ({"end_date": {"moth": 2}}, r"Date has no field 'moth' in end_date\. Did you mean month\?"),
         ({"end_reason": "bored"}, r"end_reason has no value 'bored'\. Known: END_REASON_UNSPECIFIED, "),
-        ({"name": ["a"]}, r"EndTenancyRequest cannot be made of these values"),
+        ({"name": ["a"]}, r"EndTenancyRequest does not accept these values"),
     ],
 )
 def test_what_does_not_fit_is_named(values: dict[str, object], answer: str) -> None:

@@ -45,7 +45,7 @@ def test_a_wait_ends_soon_after_the_signal(stop: Stop) -> None:
 
 
 def test_waits_without_a_stop() -> None:
-    """Without a signal a wait takes its time, and tells whether the condition held."""
+    """Without a signal a wait takes its time, and returns whether the condition held."""
     stop = Stop()
     began = time.monotonic()
     stop.wait(0.1)

@@ -36,7 +36,7 @@ def everything_serves(hatchery: LocalHatchery) -> bool:
 
 def test_everything_serves_within_15_seconds(hatchery: LocalHatchery) -> None:
     """One command, and all services serve. It prints their addresses, and what to do next."""
-    took = re.search(r"Everything serves after ([0-9.]+) s", hatchery.output)
+    took = re.search(r"Everything is running after ([0-9.]+) s", hatchery.output)
     assert took
     assert float(took[1]) < 15
     for address in hatchery.home.running().services.values():
@@ -53,7 +53,7 @@ def test_the_suggested_commands_work(hatchery: LocalHatchery) -> None:
 
 
 def test_a_second_one_on_the_same_home_is_refused(hatchery: LocalHatchery) -> None:
-    """Two never use one folder. The second names the process of the first, which goes on."""
+    """Two `hatchery up` never share a folder. The second names the process of the first, which goes on."""
     refusal = hatchery.refused("up", "--free-ports")
     assert f"as process {hatchery.home.running().pid}" in refusal
     hatchery("status")
@@ -117,7 +117,7 @@ MOMENTS: dict[str, Callable[[LocalHatchery], bool]] = {
     "mongod": lambda it: "mongod" in it.pids(),
     "nats": lambda it: "nats-server" in it.pids(),
     "service": lambda it: "startups" in it.pids(),
-    "serving": lambda it: "Everything serves" in it.output,
+    "serving": lambda it: "Everything is running" in it.output,
     "seeded": lambda it: "Demo data added" in it.output,
 }
 
@@ -204,7 +204,7 @@ def test_the_log_of_a_service_that_does_not_start_is_shown(own: LocalHatchery, t
     """The end of its log is printed at once, and everything is stopped again."""
     (tmp_path / "empty").mkdir()
     refusal = own.refused("up", "--free-ports", "--profile", str(tmp_path / "empty"))
-    assert "exited at its start (exit code 1)" in refusal
+    assert "exited while starting (exit code 1)" in refusal
     assert "city.toml" in refusal
     assert own.pids() == {}
 

@@ -73,12 +73,12 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Wait for a condition. CliError with the end of the log when the child exits first or the time is over."""
+        """Wait for a condition. CliError with the end of the log when the child exits first or the time is up."""
         is_ready, running = False, True
 
         def ready_or_ended() -> bool:
             nonlocal is_ready, running
-            running = self.running  # queried first: what the child did just before its end counts
+            running = self.running  # read first, so that what the child did just before its end is seen
             is_ready = ready()
             return is_ready or not running
 

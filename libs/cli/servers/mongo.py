@@ -25,7 +25,7 @@ USER_EXISTS = 51003
 START_SECONDS = 60.0
 GRACE_SECONDS = 6.0
 CALL_MILLISECONDS = 2_000  # a server that hangs must not keep `hatchery up` from stopping
-#: Errors after which the set-up is tried again, and what a step answers that took effect although it timed out.
+#: Errors after which the set-up is retried, and the codes of steps that took effect although they timed out.
 TRANSIENT = (AutoReconnect, ExecutionTimeout)
 TRANSIENT_CODES = {ALREADY_INITIALIZED, USER_EXISTS}
 Client = MongoClient[dict[str, Any]]
@@ -66,7 +66,7 @@ class Mongo:
         return self.external or self._uri(service, database(service))
 
     def start(self) -> None:
-        """Start it and wait until it takes writes from all its users."""
+        """Start it and wait until it accepts writes from all its users."""
         self.child.start()
         try:
             self.child.wait_until(lambda: is_listening(self.port), START_SECONDS)
