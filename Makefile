@@ -1,11 +1,11 @@
 # One command to see Hatchery run, one to test it. Only Python 3.11 or newer is needed.
 #
-#   make up       run everything on this machine; UP="…" hands options to `hatchery up`
+#   make up       run everything on this machine; UP="…" passes options to `hatchery up`
 #   make test     every check and every test; TOX="-e unit" runs one environment, TOX="list" names them
-#   make bench    the measurements; BENCH="…" hands options to them
+#   make bench    the measurements; BENCH="…" passes options to them
 #   make stubs    generate libs/api from protos/
 #   make docs     generate docs/errors.md and docs/permissions.md from protos/ and the grants
-#   make lock     resolve requirements/*.in anew; what still fits stays as it is
+#   make lock     update requirements/*.txt from requirements/*.in; versions that still fit stay
 #   make clean    remove what checks and tests made; never .hatchery/, which holds data
 
 PYTHON ?= python3
@@ -19,7 +19,7 @@ DEV := .venv-dev/.dev
 help:
 	@sed -n 's/^#   //p' Makefile
 
-# `exec`, so that input and signals reach the command itself and not a shell.
+# `exec`, so that input and Ctrl-C reach the command itself and not a shell.
 up: $(RUNTIME)
 	@exec .venv/bin/python -m libs.cli up $(UP)
 
@@ -49,7 +49,7 @@ clean:
 	rm -rf build dist hatchery.egg-info
 	find . -path './.*' -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
-# A stamp stands for an environment that holds what the lock says; an installation that failed leaves none.
+# A stamp marks an environment in which everything of the lock file was installed.
 $(RUNTIME): requirements/runtime.txt | python
 	$(call install,.venv,$<)
 	@touch $@
@@ -64,12 +64,12 @@ define install
 @$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
 endef
 
-# Say what is missing before anything half-made stands in the way. Debian ships venv without its heart, ensurepip.
+# Check what is needed before anything is created. Debian's python3 lacks ensurepip, which venv needs.
 python:
 	@command -v $(PYTHON) >/dev/null || \
-	{ echo "$(PYTHON) is not here: install Python 3.11 or newer, or say PYTHON=/path/to/python3.11" >&2; exit 1; }
+	{ echo "$(PYTHON) was not found: install Python 3.11 or newer, or set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	{ echo "Python 3.11 or newer is needed, this is $$($(PYTHON) -V): say PYTHON=/path/to/python3.11" >&2; exit 1; }
+	{ echo "Python 3.11 or newer is needed, this is $$($(PYTHON) -V): set PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	{ echo "Python's venv module is incomplete: install it (Debian, Ubuntu: apt install" \
 	"python$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv)" >&2; exit 1; }
