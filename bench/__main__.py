@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _measure(bed: Testbed, loader: Loader, options: argparse.Namespace, keys: set[str], say: Say) -> Iterator[Cell]:
-    """Measure one thing after another, so that nothing else runs meanwhile."""
+    """Measure one row after another, so that nothing else runs meanwhile."""
     if keys & {"fact", "rest"}:
         rounds = options.rounds if "fact" in keys else 1
         yield from measure_facts(bed, loader, rounds, options.seconds, say)

@@ -112,7 +112,7 @@ def _space(city: City, number: int, today: date) -> Document:
 
 
 def _tenancies(city: City, moved_in: date, since: datetime) -> Iterator[Document]:
-    """Copy one that the service would write, with other names. A model for each would take minutes."""
+    """Copy a tenancy as the service writes it, with other names. Building a model for each would take minutes."""
     first = Tenancy(
         name=city.tenancy(0),
         space=city.space(0),

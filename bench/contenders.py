@@ -99,7 +99,7 @@ class Testbed:
 
 @contextmanager
 def testbed(folder: Path) -> Iterator[Testbed]:
-    """Open a testbed that is stopped whatever happens."""
+    """Open a testbed, and stop it at the end, also after an error."""
     made = Testbed(folder)
     try:
         yield made

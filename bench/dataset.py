@@ -58,7 +58,7 @@ class Dataset:
         ]
 
     def writes(self) -> list[bytes]:
-        """Return a request for each startup to become a tenant. Neighbours want different spaces if there are any."""
+        """Return a request for each startup to become a tenant. Consecutive requests are for different spaces if there are several."""
         return [
             tenancy_pb2.RegisterTenantRequest(
                 space=self.space(number % self.spaces),

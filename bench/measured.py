@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What became of a target: a ratio for each round, and the medians of both sides."""
+    """The outcome of a target: a ratio for each round, and the medians of both sides."""
 
     row: Row
     ratios: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""Texts that a field must refuse: too long, deceiving the eye, or not of the form that its comment states."""
+"""Texts that a field must refuse: too long, deceptive, or not of the form that its comment states."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

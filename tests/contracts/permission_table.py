@@ -1,4 +1,4 @@
-"""Who may call which method, as docs/permissions.md tells integrators."""
+"""Who may call which method, as docs/permissions.md states it."""
 
 import re
 from collections.abc import Mapping

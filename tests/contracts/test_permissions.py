@@ -139,7 +139,7 @@ async def answered(contract: RunningContract, method: Method, header: str, given
 async def test_who_may_not_is_refused(
     contract: RunningContract, snapshots: Snapshots, tokens: Tokens, method: Method
 ) -> None:
-    """Another role, scopes that do not cover the resource, and no token: refused, telling and changing nothing."""
+    """Another role, scopes that do not cover the resource, and no token: refused, revealing and changing nothing."""
     request = (await valid(contract, method)).request
     denied = sorted(ROLE_NAMES - {*row(method).any, *row(method).own})
     refused: list[tuple[str, StatusCode, str, dict[str, str]]] = []

@@ -61,7 +61,7 @@ class Sent:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the clients sent and received, and the answers that no client may ever get."""
+    """What the clients sent and received, and answers that no client may ever get."""
 
     sent: list[Sent] = field(default_factory=list)
     codes: Counter[str] = field(default_factory=Counter)

@@ -15,5 +15,5 @@ class FixedClock(Clock):
         return self.instant
 
     def advance(self, **amount: float) -> None:
-        """Move on, in the words of timedelta."""
+        """Move forward by the arguments of a timedelta."""
         self.instant += timedelta(**amount)

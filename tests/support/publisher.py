@@ -1,4 +1,4 @@
-"""Publishing facts as another service would, rightly or wrongly, and what became of them."""
+"""Publishes facts, valid or not, in place of another service, and reads what became of them."""
 
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -24,7 +24,7 @@ Headers = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class Published:
-    """A published fact: its id, and its name should it be parked."""
+    """A published fact: its id, and the name under which it would be parked."""
 
     id: str
     parked_name: str

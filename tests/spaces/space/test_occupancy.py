@@ -69,7 +69,7 @@ def leases(draw: st.DrawFn, max_desks: int = DESKS) -> Lease:
 
 @dataclass(frozen=True)
 class Ending:
-    """End the tenancy at that place of the list some days after its first, within what is allowed."""
+    """End the tenancy at this index some days after its first day, within what is allowed."""
 
     which: int
     after: int
@@ -77,7 +77,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Wait:
-    """Let days pass."""
+    """Move the calendar forward."""
 
     days: int
 

@@ -104,13 +104,13 @@ async def test_a_display_name_is_kept_in_one_form(spaces: Api, given: str, kept:
     ids=["a-joiner-alone", "a-blank-alone", "a-private-character", "cyrillic-in-latin"],
 )
 async def test_a_display_name_that_deceives_is_refused(spaces: Api, name: str, reason: str) -> None:
-    """A name that nobody can see, display or tell apart is refused with its path."""
+    """An invisible, undisplayable or deceptive name is refused with its path."""
     answer = await refused(spaces.CreateSpace(create_space(display_name=name)))
     assert (answer.code, answer.fields) == (StatusCode.INVALID_ARGUMENT, {"space.display_name": reason})
 
 
 async def test_batch_get_keeps_the_order(spaces: Api) -> None:
-    """Spaces come in the order of the requested names, one requested twice twice."""
+    """Spaces come in the order of the requested names; a name requested twice comes twice."""
     one, two, three = [await new_space(spaces) for _ in range(3)]
     names = [three.name, one.name, two.name, one.name]
     answer = await spaces.BatchGetSpaces(pb.BatchGetSpacesRequest(names=names))

@@ -216,7 +216,7 @@ async def test_a_page_token_is_bound_to_its_query(store: SpacesStore) -> None:
 
 @pytest.mark.parametrize("token", ["x", "AAAA", "e30", "吉", "=", "A" * 999, "BQAAAAA", "W10", "bnVsbA"])
 async def test_anything_else_is_no_page_token(store: SpacesStore, token: str) -> None:
-    """What no page gave is refused as a page token, and nothing worse."""
+    """A page token that no page gave is refused as bad input."""
     with pytest.raises(Invalid) as refusal:
         await page_of(store, ListSpaces(page_token=token))
     assert [violation.field for violation in refusal.value.violations] == ["page_token"]

@@ -119,7 +119,7 @@ async def test_a_display_name_is_kept_in_one_form(startups: Api, given: str, kep
     ids=["marks-alone", "a-private-character", "greek-that-looks-latin"],
 )
 async def test_a_display_name_that_deceives_is_refused(startups: Api, name: str, reason: str) -> None:
-    """A name that nobody can see, display or tell apart is refused with its path."""
+    """An invisible, undisplayable or deceptive name is refused with its path."""
     answer = await refused(startups.RegisterStartup(register_startup(display_name=name)))
     assert (answer.code, answer.fields) == (StatusCode.INVALID_ARGUMENT, {"startup.display_name": reason})
 
@@ -145,7 +145,7 @@ async def test_one_of_many_gets_a_code(startups: Api) -> None:
 
 
 async def test_batch_get_keeps_the_order(startups: Api) -> None:
-    """Startups come in the order of the requested names, one requested twice twice."""
+    """Startups come in the order of the requested names; a name requested twice comes twice."""
     one, two, three = [await new_startup(startups) for _ in range(3)]
     names = [three.name, one.name, two.name, one.name]
     answer = await startups.BatchGetStartups(pb.BatchGetStartupsRequest(names=names))

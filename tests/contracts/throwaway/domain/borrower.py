@@ -11,7 +11,7 @@ class Borrower(Entity):
 
 
 def note_startup(known: Borrower | None, *, name: str, display_name: str, sequence: int) -> Change[None]:
-    """Take over what a fact says about a startup, unless something newer is known."""
+    """Update the projection from a fact of the startup. Repeated and older facts change nothing."""
     borrower = known or Borrower(name=name)
     if sequence <= borrower.sequence:
         return Change(None)

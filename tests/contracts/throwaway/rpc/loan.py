@@ -15,7 +15,7 @@ from tests.contracts.throwaway.service.loan import Loans
 
 
 class LoanRpc(LoanServiceServicer):  # type: ignore[misc]
-    """What each method promises is stated in the proto and in the service."""
+    """Handlers of LoanService. The proto and the service document each method."""
 
     def __init__(self, loans: Loans) -> None:
         self._loans = loans

@@ -14,7 +14,7 @@ from tests.contracts.throwaway.service.locker import Lockers
 
 
 class LockerRpc(LockerServiceServicer):  # type: ignore[misc]
-    """What each method promises is stated in the proto and in the service."""
+    """Handlers of LockerService. The proto and the service document each method."""
 
     def __init__(self, lockers: Lockers) -> None:
         self._lockers = lockers

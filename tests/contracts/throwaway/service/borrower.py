@@ -12,7 +12,7 @@ from tests.contracts.throwaway.store import LockersStore
 
 
 class StartupPayload(FactPayload):
-    """What lockers needs to know about a startup."""
+    """The fields of the facts of startups that lockers uses."""
 
     name: StartupName
     display_name: str
@@ -25,7 +25,7 @@ class Borrowers:
         self._store = store
 
     async def note_startup(self, payload: StartupPayload, ctx: CallContext) -> None:
-        """Fact: take over what a startup is called."""
+        """Fact: note the name of a startup."""
         decide = partial(
             borrower.note_startup, name=payload.name, display_name=payload.display_name, sequence=payload.sequence
         )
