@@ -58,7 +58,7 @@ class Dataset:
         ]
 
     def writes(self) -> list[bytes]:
-        """Return a request for each startup to become a tenant. Consecutive requests are for different spaces if there are several."""
+        """Return a request for each startup to become a tenant. Consecutive ones name different spaces."""
         return [
             tenancy_pb2.RegisterTenantRequest(
                 space=self.space(number % self.spaces),
