@@ -199,7 +199,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Action: Replace the character with its standard form.
     """
     INVISIBLE_TEXT: _ErrorReason.ValueType  # 109
-    """The text contains no visible letter, digit or sign.
+    """The text contains no visible letter, digit or symbol.
 
     Field violation.
     Action: Send a text that people can see.
@@ -409,7 +409,7 @@ Field violation.
 Action: Replace the character with its standard form.
 """
 INVISIBLE_TEXT: ErrorReason.ValueType  # 109
-"""The text contains no visible letter, digit or sign.
+"""The text contains no visible letter, digit or symbol.
 
 Field violation.
 Action: Send a text that people can see.
