@@ -135,7 +135,7 @@ class Thrifty:
         return bool(wrote.matched_count)
 
     async def _add_stay(self, startup: str, entry: Document, period: Period) -> Occupant:
-        """Add a stay and return the projection as it is then. Taken when the startup sits elsewhere on these days."""
+        """Add a stay and return the projection as it is then. Taken when the startup stays elsewhere on these days."""
         start, end = entry["start_date"], entry["end_date"]
         same_days: Document = {"$or": [{"end": None}, {"end": {"$gt": start}}]}
         if end is not None:

@@ -28,7 +28,7 @@ class Occupant(Entity):
     def stay(self, tenancy: str, period: Period) -> Self:
         """Add a stay. Refuses a second stay on any of its days (ALREADY_TENANT).
 
-        The days of a stay in another space are not revealed to whoever registers it here.
+        The days of a stay in another space are not revealed.
         """
         for stay in self.stays:
             if Period(start=stay.start, end=stay.end).overlaps(period):
