@@ -79,12 +79,21 @@ Reply = TypeVar("Reply", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Reply]):
-    """What a decision produces: the reply, entities to save and to remove, facts to publish."""
+    """What a decision produces: the reply, entities to save and to remove, facts to publish.
+
+    ValueError when it names an entity twice, because only one of the two could be kept. A fact gets the version
+    of the first entity that has its name.
+    """
 
     reply: Reply
     saves: tuple[Entity, ...] = ()
     facts: tuple[Fact, ...] = ()
     removes: tuple[Entity, ...] = ()
+
+    def __post_init__(self) -> None:
+        changed = [(type(entity), entity.name) for entity in (*self.saves, *self.removes)]
+        if len(set(changed)) < len(changed):
+            raise ValueError("a change saves or removes an entity twice")
 
 
 class Spec(Value):

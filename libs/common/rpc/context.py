@@ -52,7 +52,13 @@ class CallContext:
         return self.deadline - asyncio.get_running_loop().time()
 
     def begin_commit(self) -> None:
-        """Mark the context as used. RuntimeError the second time: the second commit would get the first one's reply."""
+        """Mark the context as used.
+
+        RuntimeError the second time, because the second commit would get the first one's reply, and without a
+        request id, because all such commands of a caller would get the reply of the first.
+        """
+        if not self.request_id:
+            raise RuntimeError(f"{self.command} commits without a request id; add the field request_id to its request")
         if self._commits:
             raise RuntimeError(f"{self.command} commits twice under one context; use ctx.step(…) for a further commit")
         self._commits.append(self.request_id)

@@ -118,7 +118,10 @@ class CommitLoop:
     async def _commit(self, commands: list[Command], session: "AsyncClientSession") -> None:
         """Commit a batch in one transaction, trying again after a lost race. A refusal fails its command alone."""
         tries, check_journal_first = 0, False
-        while commands := [command for command in commands if command.is_pending()]:
+        while pending := [command for command in commands if command.is_pending()]:
+            if len(pending) < len(commands):
+                _forget_refusals(pending)
+            commands = pending
             unit = UnitOfWork(self._schemas, self._encoder, self._now, commands, check_journal_first)
             try:
                 with COMMIT_SECONDS.time():
@@ -127,6 +130,7 @@ class CommitLoop:
                 for command, refusal in error.refused.items():
                     command.refusal = refusal  # answered with the others, once what it lost to is durable
             except Exception as error:
+                _forget_refusals(commands)
                 if not _may_retry(error):
                     await self._bisect(commands, error, session)
                     return
@@ -159,6 +163,12 @@ class CommitLoop:
         """Refuse what is still waiting (STOPPING)."""
         while self._queue:
             self._queue.popleft().fail(Unavailable("STOPPING", "the service is stopping", retry_after=1.0))
+
+
+def _forget_refusals(commands: Sequence[Command]) -> None:
+    """Decide anew who gets a unique value: the command that got it before may be given up, or refused this time."""
+    for command in commands:
+        command.refusal = None
 
 
 def _may_retry(error: Exception) -> bool:

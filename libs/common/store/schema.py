@@ -61,8 +61,9 @@ class EntitySchema:
 
     @property
     def single_field_uniques(self) -> tuple[Index, ...]:
-        """The unique indexes over a single field."""
-        return tuple(index for index in self.indexes if index.unique_reason and len(index.keys) == 1)
+        """The unique indexes over a single field whose condition, if any, is on that field alone."""
+        uniques = (index for index in self.indexes if index.unique_reason and len(index.keys) == 1)
+        return tuple(index for index in uniques if set(index.where or ()) <= set(index.keys))
 
     def unique_index(self, keys: tuple[str, ...]) -> Index | None:
         """Return the unique index over exactly these fields."""

@@ -13,7 +13,7 @@ async def clashes(
     """Return the names of the documents that clash, each with the index that it would break.
 
     A value belongs to whoever holds it in the collection, else to the first document of the batch that
-    has it; a document that clashes holds no value. Only indexes over a single field are checked.
+    has it; a document that clashes holds no value. Only `single_field_uniques` are checked.
     """
     leaving = removed.union(documents)
     held = [

@@ -211,14 +211,14 @@ class UnitOfWork:
         An entity's time never runs backwards, even if replicas' clocks differ: facts are published in that order.
         """
         now = max([self.now(), *(entity.update_time for entity in (*change.saves, *change.removes))])
-        saved = {entity.name: self._next_version(entity, now) for entity in change.saves}
-        removed = {entity.name: self._next_version(entity, now) for entity in change.removes}
-        reply = next((saved[entity.name] for entity in change.saves if entity is change.reply), change.reply)
-        versions = {name: entity.version for name, entity in (saved | removed).items()}
+        saved = [self._next_version(entity, now) for entity in change.saves]
+        removed = [self._next_version(entity, now) for entity in change.removes]
+        reply = next((new for old, new in zip(change.saves, saved, strict=True) if old is change.reply), change.reply)
+        versions = {entity.name: entity.version for entity in reversed([*saved, *removed])}
         facts = [self.encoder.encode(fact, versions[fact.name]) for fact in change.facts]
         stored_reply = self._reply_document(reply) if isinstance(reply, Entity) else None
-        entry = journal.new_entry(command.ctx, now, saved.values(), removed.values(), facts, stored_reply)
-        for entity, kept in (*((e, e) for e in saved.values()), *((e, None) for e in removed.values())):
+        entry = journal.new_entry(command.ctx, now, saved, removed, facts, stored_reply)
+        for entity, kept in (*((e, e) for e in saved), *((e, None) for e in removed)):
             key = (type(entity), entity.name)
             self.entities[key] = kept
             self.changed.setdefault(key, []).append(command)
