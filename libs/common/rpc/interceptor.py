@@ -34,8 +34,8 @@ OPEN_SERVICES = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflect
 #: A unary call may take no longer than the first, a stream no longer than the second.
 MAX_UNARY_SECONDS, MAX_STREAM_SECONDS = 60.0, 3600.0
 #: Seconds kept back from the caller's deadline, so that a slow dependency is reported with a reason.
-HEADROOM_SECONDS = 0.05
-#: gRPC hands a received call over in less than this.
+HEADROOM_SECONDS = 0.1
+#: gRPC passes a received call to the interceptor in less than this.
 PAUSE_SECONDS = 0.02
 RPC_SECONDS = Histogram(
     "hatchery_rpc_seconds",
@@ -155,7 +155,7 @@ class CallInterceptor(ServerInterceptor):
         async with _Observed(self, method, context) as call:
             request, ctx = await self._admit(method, call, raw, context)
             with tracing.span(method.name, ctx.traceparent, SpanKind.SERVER) as traceparent:
-                _enter(ctx, traceparent)
+                _enter(call, ctx, traceparent)
                 async with asyncio.timeout_at(ctx.deadline):
                     return await method.handler.unary_unary(request, context)  # type: ignore[no-any-return]
 
@@ -164,7 +164,7 @@ class CallInterceptor(ServerInterceptor):
         async with _Observed(self, method, context) as call:
             request, ctx = await self._admit(method, call, raw, context)
             with tracing.span(method.name, ctx.traceparent, SpanKind.SERVER) as traceparent:
-                _enter(ctx, traceparent)
+                _enter(call, ctx, traceparent)
                 async with asyncio.timeout_at(ctx.deadline):
                     async with aclosing(method.handler.unary_stream(request, context)) as messages:
                         async for message in messages:
@@ -182,6 +182,8 @@ class CallInterceptor(ServerInterceptor):
                 authorization = value
             elif key == "traceparent":
                 call.traceparent = value if _TRACEPARENT.fullmatch(value) else ""
+        if call.traceparent:  # for lines that are logged before the request is known
+            bind_contextvars(trace_id=call.traceparent[3:35])
         caller = await self._identify(method, authorization, context)
         call.caller = caller.subject
         scope = method.access.permit(caller)
@@ -211,7 +213,7 @@ class CallInterceptor(ServerInterceptor):
         if given is None:
             seconds = method.max_seconds if method.handler.response_streaming else self._deadline_seconds
         else:
-            seconds = min(given - min(HEADROOM_SECONDS, given / 10), method.max_seconds)
+            seconds = min(given - min(HEADROOM_SECONDS, given / 5), method.max_seconds)
         return asyncio.get_running_loop().time() + seconds
 
     def begin(self, task: "asyncio.Task[Any] | None") -> None:
@@ -226,7 +228,8 @@ class CallInterceptor(ServerInterceptor):
     async def abort(self, method: _Method, call: _Call, context: Any, error: Exception) -> None:
         """End the call with the status that the error maps to."""
         call.code, message, details = grpc_status(error, method.name, self._convert)
-        call.reason = getattr(error, "reason", "")
+        refusal = self._convert(error)
+        call.reason = refusal.reason if refusal else "INTERNAL"
         await context.abort(call.code, message, ((DETAILS, details),))
 
 
@@ -269,8 +272,9 @@ class _Observed:
             )
 
 
-def _enter(ctx: CallContext, traceparent: str) -> None:
+def _enter(call: _Call, ctx: CallContext, traceparent: str) -> None:
     """Make the context current, and put its ids on every log line of the call."""
+    call.traceparent = traceparent
     current.set(ctx if traceparent == ctx.traceparent else replace(ctx, traceparent=traceparent))
     bind_contextvars(request_id=ctx.request_id, trace_id=traceparent[3:35])
 

@@ -18,7 +18,7 @@ async def hang(request: Any) -> Any:
     await forever()
 
 
-@pytest.mark.parametrize("timeout", [0.2, 0.5, 1.0])
+@pytest.mark.parametrize("timeout", [0.6, 1.0])
 async def test_the_answer_arrives_before_the_callers_clock(sample: SampleServer, timeout: float) -> None:  # noqa: ASYNC109 - gRPC's word
     """A method that hangs is ended by the service, with details, before the caller gives up by itself."""
     sample.rpc.unary = hang
@@ -51,14 +51,14 @@ async def test_a_callers_deadline_goes_before_the_default(issuer: Issuer) -> Non
         assert (await sample.call("ReadHall", timeout=5)).name == "halls/1"
 
 
-@pytest.mark.parametrize(("timeout", "least", "most"), [(3600, 59, MAX_UNARY_SECONDS), (8, 7.5, 7.98), (None, 9, 10)])
+@pytest.mark.parametrize(("timeout", "least", "most"), [(3600, 59, MAX_UNARY_SECONDS), (8, 7.4, 7.91), (None, 9, 10)])
 async def test_how_long_a_method_may_take(
     sample: SampleServer,
     timeout: float | None,  # noqa: ASYNC109 - gRPC's word
     least: float,
     most: float,
 ) -> None:
-    """The context has the deadline: the caller's less 50 ms, ten seconds without one, and never over a minute."""
+    """The context has the deadline: the caller's less 100 ms, ten seconds without one, and never over a minute."""
     remaining = []
 
     async def record(request: Any) -> Any:

@@ -123,7 +123,7 @@ async def test_the_deadline_ends_a_stream(sample: SampleServer) -> None:
 
     sample.rpc.stream = hang
     with capture_logs() as lines:
-        found, failure = await read_until_failure(sample, timeout=0.5)
+        found, failure = await read_until_failure(sample, timeout=1.0)
     assert len(found) == 1
     assert (failure.code, failure.reason) == (StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED")
     assert [line["code"] for line in call_lines(lines)] == ["DEADLINE_EXCEEDED"]
