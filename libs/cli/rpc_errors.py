@@ -18,7 +18,7 @@ def explain(error: grpc.RpcError, address: str) -> str:
         lines += [f"  reason: {info.reason}"]
         lines += [f"  {key}: {value}" for key, value in sorted(info.metadata.items())]
     if bad is not None:
-        lines += [f"  {violation.field}: {violation.description}" for violation in bad.field_violations]
+        lines += [f"  {each.field}: {each.description} ({each.reason})" for each in bad.field_violations]
     if retry is not None:
         lines += [f"  retry in {retry.retry_delay.ToTimedelta().total_seconds():g} s"]
     return "\n".join(lines)
