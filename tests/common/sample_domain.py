@@ -12,11 +12,11 @@ from libs.common.domain.entity import Change, Entity, Fact
 from libs.common.domain.errors import Precondition
 from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Clock
+from libs.common.store.command import Load, optional
 from libs.common.store.database import Database
 from libs.common.store.schema import EntitySchema, Index, sort_path
 from libs.common.store.store import Store
 from libs.common.store.transaction import Document
-from libs.common.store.unit_of_work import Load, optional
 from tests.common.sample_contract import halls
 from tests.support.store_fixtures import new_context, new_store
 

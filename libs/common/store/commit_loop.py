@@ -15,10 +15,11 @@ from libs.common.domain.entity import Entity
 from libs.common.domain.errors import Exhausted, Unavailable
 from libs.common.rpc.context import CallContext
 from libs.common.store import database as db
+from libs.common.store.command import Command, Decide, Load
 from libs.common.store.database import Database
 from libs.common.store.journal import FactEncoder
 from libs.common.store.schema import EntitySchema
-from libs.common.store.unit_of_work import Command, Decide, Load, RaceError, UniqueError, UnitOfWork
+from libs.common.store.unit_of_work import RaceError, UniqueError, UnitOfWork
 
 if TYPE_CHECKING:
     from pymongo.asynchronous.client_session import AsyncClientSession

@@ -58,7 +58,7 @@ def token_after(last: Document, order: Order, query: Query) -> str:
     """Return the token of the page that follows this row."""
     value: Any = last
     for step in order.path.split("."):
-        value = value[step]
+        value = value.get(step) if value else None
     return write_token(Position(value, last["_id"]), _fingerprint(order, query))
 
 
@@ -67,13 +67,16 @@ def condition_after(token: str, order: Order, query: Query) -> Mapping[str, Any]
     if not token:
         return None
     position = read_token(token, _fingerprint(order, query))
-    beyond = "$lt" if order.descending else "$gt"
-    if order.path == "_id":
-        return {"_id": {beyond: position.name}}
-    return {
-        order.path: {f"{beyond}e": position.value},
-        "$or": [{order.path: {beyond: position.value}}, {"_id": {beyond: position.name}}],
-    }
+    path, value = order.path, position.value
+    beyond = {"_id": {"$lt" if order.descending else "$gt": position.name}}
+    if path == "_id":
+        return beyond
+    # A missing value sorts before all others, and `$gt` and `$lt` match no missing value.
+    if value is None:
+        return {path: None, **beyond} if order.descending else {"$or": [{path: {"$ne": None}}, beyond]}
+    if order.descending:
+        return {path: {"$not": {"$gt": value}}, "$or": [{path: {"$ne": value}}, beyond]}
+    return {path: {"$gte": value}, "$or": [{path: {"$gt": value}}, beyond]}
 
 
 def _fingerprint(order: Order, query: Query) -> bytes:

@@ -10,13 +10,13 @@ from libs.common.domain.sort_key import sort_key
 from libs.common.rpc.context import CallContext
 from libs.common.rpc.scope import out_of_scope
 from libs.common.store import journal
+from libs.common.store.command import Load, Missing
 from libs.common.store.commit_loop import CommitLoop
 from libs.common.store.database import Database
 from libs.common.store.journal import FactEncoder
 from libs.common.store.listing import Order, find_page
 from libs.common.store.reader import Reader
 from libs.common.store.schema import EntitySchema, Index, ensure_collections, from_document
-from libs.common.store.unit_of_work import Load, Missing
 
 L1 = TypeVar("L1")
 L2 = TypeVar("L2")

@@ -1,72 +1,21 @@
 """The commands of one transaction: load what they name, decide one after another, write the result."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, cast
 
 from libs.common.domain.entity import Change, Entity
-from libs.common.domain.errors import NotFound, Refusal, TooLate
+from libs.common.domain.errors import Refusal
 from libs.common.rpc.context import CallContext
 from libs.common.rpc.scope import out_of_scope
 from libs.common.store import journal, unique
+from libs.common.store.command import Command, Missing
 from libs.common.store.schema import EntitySchema, from_document
 from libs.common.store.transaction import Document, Transaction, WriteRejectedError
 
 _WRITE_ORDER = ("remove", "update", "insert")
-T = TypeVar("T", covariant=True)
-E = TypeVar("E", bound=Entity)
 Key = tuple[type[Entity], str]
-Decide = Callable[..., Change[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Load(Generic[T]):
-    """An entity that a decision needs. The caller's scope must reach it when it is a guard."""
-
-    kind: type[T]
-    name: str
-    guard: bool = False
-    required: bool = True
-
-
-def optional(kind: type[E], name: str, *, guard: bool = False) -> "Load[E | None]":
-    """Load an entity that may not exist; the decision gets None then."""
-    return cast("Load[E | None]", Load(kind, name, guard, required=False))
-
-
-class Missing(NotFound):
-    """A command names an entity that does not exist. `may_arrive` is set for projections."""
-
-    def __init__(self, schema: EntitySchema, name: str) -> None:
-        super().__init__(schema.missing, f"{name} does not exist", name=name)
-        self.may_arrive = schema.projection
-
-
-@dataclass(slots=True, eq=False)
-class Command:
-    """A command waiting for its commit: what to load, how to decide, and the future of its reply."""
-
-    ctx: CallContext
-    loads: Sequence[Load[Any]]
-    decide: Decide
-    reply: asyncio.Future[Any]
-    outcome: Any = None
-    refusal: Refusal | None = None
-
-    def fail(self, error: BaseException) -> None:
-        """Answer with an error, unless the caller is gone."""
-        if isinstance(error, StopIteration):  # a future does not accept it
-            error = RuntimeError("a decision raised StopIteration")
-        if not self.reply.done():
-            self.reply.set_exception(error)
-
-    def is_pending(self) -> bool:
-        """Whether the caller is still waiting. Answers a caller whose deadline has passed."""
-        if not self.reply.done() and self.ctx.remaining() <= 0:
-            self.fail(TooLate("DEADLINE_EXCEEDED", "the deadline passed before the commit began"))
-        return not self.reply.done()
 
 
 class RaceError(Exception):

@@ -4,7 +4,7 @@ from functools import partial
 
 from libs.common.messaging.subscription import FactPayload
 from libs.common.rpc.context import CallContext
-from libs.common.store.unit_of_work import optional
+from libs.common.store.command import optional
 from services.spaces.domain import occupant
 from services.spaces.domain.names import StartupName
 from services.spaces.domain.occupant import Occupant

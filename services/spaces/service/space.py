@@ -9,7 +9,7 @@ from libs.common.domain.entity import Page
 from libs.common.domain.profile import City
 from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Clock, Names
-from libs.common.store.unit_of_work import Load
+from libs.common.store.command import Load
 from services.spaces.domain import space
 from services.spaces.domain.space import Space
 from services.spaces.store import SpacesStore

@@ -11,7 +11,7 @@ from libs.common.domain.profile import City
 from libs.common.messaging.subscription import FactPayload
 from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Clock, Names
-from libs.common.store.unit_of_work import Load
+from libs.common.store.command import Load
 from services.startups.domain import residency, startup
 from services.startups.domain.names import SpaceName, StartupName
 from services.startups.domain.startup import Startup

@@ -10,8 +10,8 @@ from libs.common.domain.entity import Change
 from libs.common.domain.errors import Precondition
 from libs.common.rpc.context import CallContext
 from libs.common.runtime.sweeper import Sweeper, Timer
+from libs.common.store.command import Load
 from libs.common.store.database import Database
-from libs.common.store.unit_of_work import Load
 from tests.common.sample_domain import (
     Hall,
     HallsStore,

@@ -10,8 +10,8 @@ from grpc import StatusCode
 from libs.common.domain.entity import Change, Fact
 from libs.common.domain.errors import Refusal
 from libs.common.rpc.grpc_status import as_refusal, grpc_status
+from libs.common.store.command import Load
 from libs.common.store.database import Database
-from libs.common.store.unit_of_work import Load
 from tests.common.sample_domain import (
     Hall,
     HallChanged,

@@ -7,8 +7,8 @@ from structlog.testing import capture_logs
 
 from libs.common.domain.entity import Change
 from libs.common.rpc.context import CallContext
+from libs.common.store.command import Load
 from libs.common.store.database import Database
-from libs.common.store.unit_of_work import Load
 from tests.common.sample_domain import Hall, HallsStore, commit_desks, commit_opening, new_halls_store, new_name
 from tests.common.store.batches import commit_together
 from tests.support.store_fixtures import new_context, running

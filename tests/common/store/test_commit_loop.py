@@ -9,8 +9,8 @@ import pytest
 
 from libs.common.domain.entity import Change
 from libs.common.domain.errors import Exhausted, NotFound, Precondition, TooLate, Unavailable
+from libs.common.store.command import Load
 from libs.common.store.database import Database
-from libs.common.store.unit_of_work import Load
 from tests.common.sample_domain import (
     Hall,
     HallsStore,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from libs.cli.servers.mongo import Mongo, start_mongo
 from libs.common.domain.errors import Refusal
+from libs.common.store.command import Load
 from libs.common.store.database import Database, Driver
-from libs.common.store.unit_of_work import Load
 from tests.common.sample_domain import (
     Hall,
     HallsStore,

@@ -4,8 +4,8 @@ import pytest
 
 from libs.common.domain.entity import Change
 from libs.common.domain.errors import Denied, NotFound
+from libs.common.store.command import Load, optional
 from libs.common.store.database import Database
-from libs.common.store.unit_of_work import Load, optional
 from tests.common.sample_domain import (
     Guest,
     Hall,

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 
 from libs.common.rpc.context import CallContext
+from libs.common.store.command import Load
 from libs.common.store.database import Database
-from libs.common.store.unit_of_work import Load
 from tests.common.sample_domain import Hall, HallsStore, add_desks, commit_opening, journal_entries, new_name
 from tests.support.store_fixtures import new_context
 

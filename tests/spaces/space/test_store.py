@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from libs.common.domain.errors import Invalid
+from libs.common.store.command import Load
 from libs.common.store.database import Database
-from libs.common.store.unit_of_work import Load
 from services.spaces.domain.space import Kind, ListSpaces, Space, SpaceSpec, update
 from services.spaces.domain.tenancy import ListTenancies
 from services.spaces.store import SPACES, SpacesStore

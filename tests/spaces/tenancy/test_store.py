@@ -14,8 +14,8 @@ from libs.common.domain.errors import Precondition, Taken
 from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Clock
 from libs.common.runtime.sweeper import Sweeper, Timer
+from libs.common.store.command import Load
 from libs.common.store.database import Database
-from libs.common.store.unit_of_work import Load
 from services.spaces.domain import tenancy as tenancies
 from services.spaces.domain.occupant import Occupant
 from services.spaces.domain.space import Space

@@ -10,8 +10,8 @@ import pytest
 
 from libs.api.hatchery.startups.v1 import facts_pb2
 from libs.common.domain.errors import Invalid, Taken
+from libs.common.store.command import Load
 from libs.common.store.database import Database
-from libs.common.store.unit_of_work import Load
 from services.startups.domain import residency
 from services.startups.domain import startup as startups
 from services.startups.domain.startup import ListStartups, RegisterStartup, Stage, Startup

@@ -4,7 +4,7 @@ from functools import partial
 
 from libs.common.messaging.subscription import FactPayload
 from libs.common.rpc.context import CallContext
-from libs.common.store.unit_of_work import optional
+from libs.common.store.command import optional
 from tests.contracts.throwaway.domain import borrower
 from tests.contracts.throwaway.domain.borrower import Borrower
 from tests.contracts.throwaway.domain.names import StartupName

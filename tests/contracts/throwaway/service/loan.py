@@ -5,7 +5,7 @@ from functools import partial
 
 from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Names
-from libs.common.store.unit_of_work import Load
+from libs.common.store.command import Load
 from tests.contracts.throwaway.domain import loan
 from tests.contracts.throwaway.domain.borrower import Borrower
 from tests.contracts.throwaway.domain.loan import Loan
