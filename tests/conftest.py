@@ -20,13 +20,18 @@ settings.load_profile(os.environ.get("HATCHERY_HYPOTHESIS", "default"))
 
 #: A test that uses one of these fixtures needs servers.
 SERVER_FIXTURES = {"mongo", "cluster", "contract", "snapshots", "spaces", "tenancies", "startups", "database"}
+#: A test that uses one of these fixtures works on a database directly.
+DRIVER_FIXTURES = {"database"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need servers, by the fixtures that they use."""
+    """Mark tests that need servers, and among them those that run on both drivers, by the fixtures that they use."""
     for item in items:
-        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if SERVER_FIXTURES & fixtures:
             item.add_marker(pytest.mark.servers)
+        if DRIVER_FIXTURES & fixtures:
+            item.add_marker(pytest.mark.driver)
 
 
 @pytest.fixture(scope="session")
