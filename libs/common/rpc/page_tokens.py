@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from libs.common.domain.errors import Invalid
 
-#: The types of values that lists are sorted by.
-SortValue = str | datetime
+#: The types of values that lists are sorted by. Documents written before a sort key was introduced have none.
+SortValue = str | datetime | None
 _EPOCH = datetime.fromtimestamp(0, UTC)
+#: What a token holds in place of a missing value.
+_MISSING: dict[str, object] = {}
 #: BSON and Python's datetime both hold these; anything beyond would fail in one of them.
 _MAX_MILLISECONDS = 253_402_300_799_999
 
@@ -25,7 +27,7 @@ class Position:
 
 def write_token(position: Position, fingerprint: bytes) -> str:
     """Encode a position in the list that the fingerprint identifies."""
-    value: object = position.value
+    value: object = _MISSING if position.value is None else position.value
     if isinstance(position.value, datetime):
         value = (position.value - _EPOCH) // timedelta(milliseconds=1)
     body = json.dumps([fingerprint.hex(), value, position.name], ensure_ascii=False, separators=(",", ":"))
@@ -38,8 +40,12 @@ def read_token(token: str, fingerprint: bytes) -> Position:
         body = json.loads(base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True))
         origin, value, name = body
         if origin == fingerprint.hex() and type(name) is str:
+            name.encode()  # ValueError for a lone surrogate, which JSON can spell and no document holds
             if type(value) is str:
+                value.encode()
                 return Position(value, name)
+            if value == _MISSING:
+                return Position(None, name)
             if type(value) is int and 0 <= value <= _MAX_MILLISECONDS:
                 return Position(_EPOCH + timedelta(milliseconds=value), name)
     except (binascii.Error, ValueError, TypeError, RecursionError):
