@@ -57,7 +57,7 @@ class Keys:
         self._keys: dict[str, jwt.PyJWK] = {}
         self._reading = asyncio.Lock()
         self._unreadable = False
-        #: How many times a read found that a key had been withdrawn.
+        #: How many times a read found that a key had been withdrawn, or replaced under its id.
         self.withdrawals = 0
 
     async def refresh(self) -> None:
@@ -89,7 +89,7 @@ class Keys:
             log.warning("keys_unreadable", source=self._source, error=type(error).__name__)
             raise _unreachable() from error
         self._unreadable = False
-        self.withdrawals += bool(self._keys.keys() - keys.keys())
+        self.withdrawals += any(kid not in keys or keys[kid].key != known.key for kid, known in self._keys.items())
         self._keys = keys
         log.info("keys_read", source=self._source, keys=len(self._keys))
 
