@@ -20,7 +20,7 @@ from libs.common.messaging.cloud_events import read_sequence, read_time
 from libs.common.messaging.consumer import Consumer
 from libs.common.messaging.parking import Parking
 from libs.common.messaging.subscription import Subscription
-from libs.common.rpc.context import CallContext, digest
+from libs.common.rpc.context import CallContext, digest_bytes
 from libs.common.rpc.mapping import decode
 from libs.common.store.database import Database, as_refusal
 from libs.common.store.transaction import Document
@@ -112,14 +112,14 @@ class Inbox:
     async def apply(self, headers: Mapping[str, str], body: bytes) -> None:
         """Apply one fact. A repeat has no further effect."""
         subscription = self._subscriptions[headers["ce-type"]]
-        message = subscription.message.FromString(body)
         committed = read_time(headers)
-        payload = decode(message, subscription.payload).at(read_sequence(headers))
+        payload = decode(subscription.message.FromString(body), subscription.payload).at(read_sequence(headers))
         ctx = CallContext(
             actor=f"services/{self.service}",
             command=headers["ce-type"],
             request_id=f"{self.source}.{headers['ce-id']}",  # ids are unique within their source only
-            digest=digest(headers["ce-type"], message),
+            # Of the bytes as published: a version that knows more fields would serialize the message otherwise.
+            digest=digest_bytes(headers["ce-type"], body),
             deadline=asyncio.get_running_loop().time() + DEADLINE_SECONDS,
             traceparent=headers.get("traceparent", ""),
             unguarded=True,

@@ -87,7 +87,11 @@ def parse_request_id(given: str) -> str:
 
 def digest(command: str, request: Message) -> bytes:
     """Fingerprint a command and its whole request."""
-    body = request.SerializeToString(deterministic=True)
+    return digest_bytes(command, request.SerializeToString(deterministic=True))
+
+
+def digest_bytes(command: str, body: bytes) -> bytes:
+    """Fingerprint a command and the bytes that it was sent with."""
     return hashlib.blake2b(body, digest_size=16, key=command.encode()[-64:]).digest()
 
 
