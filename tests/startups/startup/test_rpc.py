@@ -22,7 +22,7 @@ from tests.startups.requests import (
     startup_spec,
     update_startup,
 )
-from tests.startups.samples import CODES, code
+from tests.startups.samples import CODES
 from tests.support.calls import Api, Refused, refused
 from tests.support.processes import Cluster
 from tests.support.waiting import eventually
@@ -133,7 +133,8 @@ async def test_every_missing_field_is_reported(startups: Api) -> None:
 
 async def test_one_of_many_gets_a_code(startups: Api) -> None:
     """Of many that register with one code at once one succeeds, and the others learn that it is taken."""
-    requests = [register_startup(credit_code=code(500)) for _ in range(30)]
+    credit_code = new_code()
+    requests = [register_startup(credit_code=credit_code) for _ in range(30)]
     answers = await asyncio.gather(*map(startups.RegisterStartup, requests), return_exceptions=True)
     outcomes = Counter(Refused(answer).reason if isinstance(answer, AioRpcError) else "OK" for answer in answers)
     assert outcomes == {"OK": 1, "CREDIT_CODE_TAKEN": 29}
