@@ -128,8 +128,7 @@ class PageQuery(Value):
     """The paging fields of every list query. A page size of 0 means 50; more than 200 means 200."""
 
     page_size: Annotated[int, Field(ge=0)] = 0
-    # A token holds a sort key of up to 960 bytes, with escapes, in base64.
-    page_token: Annotated[str, StringConstraints(max_length=4000)] = ""
+    page_token: Annotated[str, StringConstraints(max_length=1000)] = ""
 
     @property
     def limit(self) -> int:

@@ -8,8 +8,8 @@ from functools import lru_cache
 from libs.common.domain.pinyin import readings
 from libs.common.domain.text import fold
 
-#: The longest key, in bytes of UTF-8.
-MAX_BYTES = 960
+#: The longest key, in bytes of UTF-8. With a longer one, a page token could exceed what a query takes.
+MAX_BYTES = 760
 _MAX_WORDS = 600
 _MAX_TONES = 120
 
