@@ -73,10 +73,21 @@ def ensure_same_request(entry: Document, ctx: CallContext) -> None:
         raise Invalid.field("request_id", "REQUEST_ID_REUSED", "this request_id was used for another request")
 
 
-def stored_reply(entry: Document, schemas: Mapping[type[Entity], EntitySchema]) -> Entity | tuple[type[Entity], str]:
-    """Return the entity that an entry answered with, or the kind and name under which to find it as it is now."""
-    reply = entry["reply"]
-    kind = next((kind for kind in schemas if kind.__name__ == reply["kind"]), None)
+def stored_reply(entry: Document, schemas: Mapping[type[Entity], EntitySchema]) -> Entity:
+    """Return the entity that an entry holds as its reply."""
+    return from_document(_kind(entry, schemas), dict(entry["reply"]["document"]))
+
+
+def reply_by_name(entry: Document, schemas: Mapping[type[Entity], EntitySchema]) -> tuple[type[Entity], str] | None:
+    """Return the kind and name of a reply whose content the entry does not hold; None for any other entry."""
+    if "name" not in entry.get("reply", ()):
+        return None
+    return _kind(entry, schemas), entry["reply"]["name"]
+
+
+def _kind(entry: Document, schemas: Mapping[type[Entity], EntitySchema]) -> type[Entity]:
+    name = entry["reply"]["kind"]
+    kind = next((kind for kind in schemas if kind.__name__ == name), None)
     if kind is None:
-        raise LookupError(f"there is no entity kind {reply['kind']} any more")
-    return from_document(kind, dict(reply["document"])) if "document" in reply else (kind, reply["name"])
+        raise LookupError(f"there is no entity kind {name} any more")
+    return kind

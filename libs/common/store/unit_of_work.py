@@ -95,9 +95,9 @@ class UnitOfWork:
         self.entries.update((entry["_id"], entry) for entry in found)
         wanted: dict[type[Entity], set[str]] = {}
         for entry in found:
-            reply = journal.stored_reply(entry, self.schemas) if "reply" in entry else None
-            if isinstance(reply, tuple) and reply not in self.entities:
-                wanted.setdefault(reply[0], set()).add(reply[1])
+            key = journal.reply_by_name(entry, self.schemas)
+            if key is not None and key not in self.entities:
+                wanted.setdefault(key[0], set()).add(key[1])
         for kind, names in wanted.items():
             await self._load_kind(transaction, kind, names)
         return frozenset(entry["_id"] for entry in found)
@@ -130,15 +130,17 @@ class UnitOfWork:
         journal.ensure_same_request(entry, ctx)
         if "reply" not in entry:
             return None
-        reply = journal.stored_reply(entry, self.schemas)
-        if isinstance(reply, tuple):
-            kind, name = reply
-            found = self.entities.get(reply)
-            if found is None:
-                raise Missing(self.schemas[kind], name)
-            reply = found
+        key = journal.reply_by_name(entry, self.schemas)
+        reply = self._current(key) if key else journal.stored_reply(entry, self.schemas)
         ctx.scope.ensure_in_scope(reply)  # the scope may have become narrower since
         return reply
+
+    def _current(self, key: Key) -> Entity:
+        """Return an entity as it is now."""
+        found = self.entities.get(key)
+        if found is None:
+            raise Missing(self.schemas[key[0]], key[1])
+        return found
 
     def _loaded(self, command: Command) -> list[Entity | None]:
         """Return the loaded entities. Guards are checked before anything is said about what exists."""
