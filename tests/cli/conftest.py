@@ -76,7 +76,7 @@ class LocalHatchery:
     def pids(self) -> dict[str, int]:
         """Return the programs that have started, with their processes."""
         found: dict[str, int] = {}
-        for file in self.home.folder.rglob("*.pid"):
+        for file in self.home.folder.glob("*/*.pid"):
             try:
                 found[file.stem] = int(file.read_text(encoding="ascii"))
             except (OSError, ValueError):
