@@ -20,14 +20,33 @@ class Load(Generic[T]):
     """An entity that a decision needs. The caller's scope must reach it when it is a guard."""
 
     kind: type[T]
-    name: str
+    name: str | tuple[str, ...]
     guard: bool = False
     required: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the entities to load."""
+        return (self.name,) if isinstance(self.name, str) else self.name
+
+    def arrange(self, entities: Sequence[Entity | None]) -> Any:
+        """Return the loaded entities in the form in which the decision takes them."""
+        return entities[0] if isinstance(self.name, str) else tuple(entities)
 
 
 def optional(kind: type[E], name: str, *, guard: bool = False) -> "Load[E | None]":
     """Load an entity that may not exist; the decision gets None then."""
     return cast("Load[E | None]", Load(kind, name, guard, required=False))
+
+
+def each(kind: type[E], names: Sequence[str], *, guard: bool = False) -> "Load[tuple[E, ...]]":
+    """Load several entities of one kind; the decision gets a tuple of them in the order of their names."""
+    return cast("Load[tuple[E, ...]]", Load(kind, tuple(names), guard))
+
+
+def optional_each(kind: type[E], names: Sequence[str], *, guard: bool = False) -> "Load[tuple[E | None, ...]]":
+    """Load several entities of one kind that may not exist; the decision gets None in the place of a missing one."""
+    return cast("Load[tuple[E | None, ...]]", Load(kind, tuple(names), guard, required=False))
 
 
 class Missing(NotFound):

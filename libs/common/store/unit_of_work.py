@@ -78,7 +78,7 @@ class UnitOfWork:
         named: dict[type[Entity], set[str]] = {}
         for command in self.commands:
             for load in command.loads:
-                named.setdefault(load.kind, set()).add(load.name)
+                named.setdefault(load.kind, set()).update(load.names)
         for kind, names in named.items():
             await self._load_kind(transaction, kind, names)
 
@@ -121,7 +121,7 @@ class UnitOfWork:
             command.ctx.scope.ensure_in_scope(change.reply)
         elif change.reply is not None:
             raise TypeError(f"{command.ctx.command} replies with neither an entity nor None")
-        elif not command.ctx.unguarded and not any(load.guard for load in command.loads):
+        elif not command.ctx.unguarded and not any(load.guard and load.names for load in command.loads):
             raise RuntimeError(f"{command.ctx.command} names no guard; mark a Load with guard=True")
         return self._apply(command, change)
 
@@ -142,19 +142,24 @@ class UnitOfWork:
             raise Missing(self.schemas[key[0]], key[1])
         return found
 
-    def _loaded(self, command: Command) -> list[Entity | None]:
+    def _loaded(self, command: Command) -> list[Any]:
         """Return the loaded entities. Guards are checked before anything is said about what exists."""
         scope = command.ctx.scope
-        loaded = [self.entities.get((load.kind, load.name)) for load in command.loads]
-        for load, entity in zip(command.loads, loaded, strict=True):
+        loaded = [[self.entities.get((load.kind, name)) for name in load.names] for load in command.loads]
+        named = [
+            (load, name, entity)
+            for load, entities in zip(command.loads, loaded, strict=True)
+            for name, entity in zip(load.names, entities, strict=True)
+        ]
+        for load, name, entity in named:
             if load.guard and entity is not None:
                 scope.ensure_in_scope(entity)
-            elif load.guard and not scope.covers_name(load.name):
+            elif load.guard and not scope.covers_name(name):
                 raise out_of_scope()
-        for load, entity in zip(command.loads, loaded, strict=True):
+        for load, name, entity in named:
             if entity is None and load.required:
-                raise Missing(self.schemas[load.kind], load.name)
-        return loaded
+                raise Missing(self.schemas[load.kind], name)
+        return [load.arrange(entities) for load, entities in zip(command.loads, loaded, strict=True)]
 
     def _apply(self, command: Command, change: Change[Any]) -> Any:
         """Apply a change in memory, once all of it has been checked.
