@@ -13,10 +13,17 @@ class Scope:
     names: frozenset[str] | None = None
 
     def covers(self, entity: Entity) -> bool:
-        """Whether one of the fields in the entity's `scoped_by` is in scope. An empty field matches nothing."""
+        """Whether one of the fields in the entity's `scoped_by` is in scope, or one item of a tuple there.
+
+        An empty field matches nothing.
+        """
         if self.names is None:
             return True
-        return any((value := getattr(entity, path)) and value in self.names for path in entity.scoped_by)
+        for path in entity.scoped_by:
+            held = getattr(entity, path)
+            if any(value in self.names for value in (held if isinstance(held, tuple) else (held,)) if value):
+                return True
+        return False
 
     def covers_name(self, name: str) -> bool:
         """Whether the name, or a parent of it, is in scope."""

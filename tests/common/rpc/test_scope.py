@@ -60,3 +60,21 @@ def test_an_empty_field_matches_nothing() -> None:
     """An entity outside of all zones is not in an empty scope, however that came about."""
     assert not Scope(frozenset({""})).covers(Plot(name="plots/1"))
     assert Scope(frozenset({"districts/220271"})).covers(Plot(name="plots/1", zone="districts/220271"))
+
+
+class Round(Entity):
+    """Belongs to several plots."""
+
+    scoped_by: ClassVar[tuple[str, ...]] = ("plots",)
+
+    plots: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("scopes", "covered"), [({"plots/2"}, True), ({"plots/3"}, False), ({""}, False), (set(), False)], ids=str
+)
+def test_one_item_of_several_is_enough(scopes: set[str], covered: bool) -> None:
+    """An entity that belongs to several others is in scope when one of them is; none of them covers nothing."""
+    scope = Scope(frozenset(scopes))
+    assert scope.covers(Round(name="rounds/1", plots=("plots/1", "plots/2", ""))) is covered
+    assert not scope.covers(Round(name="rounds/1"))
