@@ -42,6 +42,12 @@ def kept_signal_handlers() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def hang_up_is_not_ignored() -> None:
+    """Under nohup this process ignores SIGHUP, and so would every `hatchery up` that it starts."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class LocalHatchery:
     """A home folder, the `hatchery up` that uses it, and the other commands for it."""
 
