@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
@@ -159,11 +160,17 @@ def _script(letter: str) -> str:
     return unicodedata.name(letter, "").partition(" ")[0]
 
 
-def _limited(max_length: int) -> AfterValidator:
+def _lines(text: str) -> str:
+    """Normalize each line. At most one empty line stands between two others, and none at the ends."""
+    lines = [normalize(line) if line.strip() else "" for line in re.split(r"\r\n|\r|\n", text)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+
+
+def _limited(max_length: int, normal_form: Callable[[str], str] = normalize) -> AfterValidator:
     """Normalize, and check the length again: the normal form of a text may be longer than what was sent."""
 
     def limit(text: str) -> str:
-        normal = normalize(text)
+        normal = normal_form(text)
         if len(normal) > max_length:
             raise validation_error("TOO_LONG", f"has more than {max_length} characters in its normal form")
         return normal
@@ -175,3 +182,5 @@ def _limited(max_length: int) -> AfterValidator:
 Title = Annotated[str, StringConstraints(max_length=120), _limited(120)]
 #: A line of text, at most 200 characters.
 Line = Annotated[str, StringConstraints(max_length=200), _limited(200)]
+#: A text of several lines, at most 4,000 characters.
+Paragraphs = Annotated[str, StringConstraints(max_length=4000), _limited(4000, _lines)]

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from libs.common.domain.text import Line, Title, fold, normalize
+from libs.common.domain.text import Line, Paragraphs, Title, fold, normalize
 
 TITLE: TypeAdapter[str] = TypeAdapter(Title)
 LINE: TypeAdapter[str] = TypeAdapter(Line)
+PARAGRAPHS: TypeAdapter[str] = TypeAdapter(Paragraphs)
 
 
 def refusal(text: str) -> PydanticCustomError:
@@ -337,10 +338,32 @@ def test_the_limit_holds_for_what_is_kept() -> None:
     assert len(LINE.validate_python("\u0958" * 100)) == 200
 
 
-@pytest.mark.parametrize("kind", [TITLE, LINE], ids=["title", "line"])
+@pytest.mark.parametrize("kind", [TITLE, LINE, PARAGRAPHS], ids=["title", "line", "paragraphs"])
 def test_the_types_normalize(kind: TypeAdapter[str]) -> None:
-    """Titles and lines are kept in the normal form, and refused for the same reasons."""
+    """All types of text are kept in the normal form, and refused for the same reasons."""
     assert kind.validate_python(" ⻓春 ") == "长春"
     with pytest.raises(ValidationError) as caught:
         kind.validate_python("\u200d")
     assert caught.value.errors()[0]["type"] == "INVISIBLE_TEXT"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("一\r\n二\r三", "一\n二\n三"),
+        ("\n\n  a \n\n\n\n b\n", "a\n\nb"),
+        (" \n \n", ""),
+        ("⻓\n\t⻔", "长\n门"),
+    ],
+)
+def test_paragraphs_keep_their_lines(given: str, kept: str) -> None:
+    """Lines stay apart, each in its normal form, with at most one empty line between two."""
+    assert PARAGRAPHS.validate_python(given) == kept
+    assert PARAGRAPHS.validate_python(kept) == kept
+
+
+@pytest.mark.parametrize("refused", ["a\n\u202eb", "a\x0bb", "ok\nPаypal", "x" * 4001])
+def test_each_line_of_paragraphs_is_checked(refused: str) -> None:
+    """What a line may not hold, no line of a longer text may hold."""
+    with pytest.raises(ValidationError):
+        PARAGRAPHS.validate_python(refused)
