@@ -1,0 +1,156 @@
+"""The consultation: a mentor advises one or more startups in a period, on record."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from libs.common.domain.dates import Day
+from libs.common.domain.entity import Entity, Value
+from libs.common.domain.text import Line
+from services.mentors.domain.evidence import Evidence
+from services.mentors.domain.mentor import Format
+from services.mentors.domain.names import StartupName
+
+
+class Kind(StrEnum):
+    """What a consultation is (clause 34 of the policy): 咨询, 诊断, 辅导."""
+
+    CONSULTING = "CONSULTING"
+    DIAGNOSIS = "DIAGNOSIS"
+    COACHING = "COACHING"
+
+
+class State(StrEnum):
+    """The states of a consultation.
+
+    REQUESTED and PROPOSED wait for the mentor and for the startup and occupy their time, as SCHEDULED does. HELD is
+    over and not logged yet. DISPUTED until each dispute is resolved; CLOSED without any confirmation.
+    """
+
+    REQUESTED = "REQUESTED"
+    PROPOSED = "PROPOSED"
+    SCHEDULED = "SCHEDULED"
+    HELD = "HELD"
+    LOGGED = "LOGGED"
+    CONFIRMED = "CONFIRMED"
+    DISPUTED = "DISPUTED"
+    CLOSED = "CLOSED"
+    DECLINED = "DECLINED"
+    WITHDRAWN = "WITHDRAWN"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+#: The states in which a consultation occupies its mentor's time.
+OCCUPYING = frozenset(State) - {State.DECLINED, State.WITHDRAWN, State.CANCELLED, State.EXPIRED}
+#: The states of a consultation that is on record.
+RECORDED = frozenset({State.LOGGED, State.CONFIRMED, State.DISPUTED, State.CLOSED})
+
+
+class ServiceState(StrEnum):
+    """What a startup says of its service. UNCONFIRMED: it did not answer in time; REJECTED: its dispute was upheld."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    DISPUTED = "DISPUTED"
+    UNCONFIRMED = "UNCONFIRMED"
+    REJECTED = "REJECTED"
+
+
+class Service(Value):
+    """What one startup received. `space` is where it was a tenant on the day; empty if nowhere."""
+
+    startup: str
+    startup_display_name: str
+    space: str = ""
+    district: str = ""
+    state: ServiceState = ServiceState.PENDING
+    rating: int = 0
+    comment: str = ""
+    dispute_reason: str = ""
+    answer_time: datetime | None = None
+
+
+class Participant(Value):
+    """Somebody who took part; the startup is empty for others."""
+
+    display_name: Annotated[Line, StringConstraints(min_length=1)]
+    startup: StartupName | None = None
+
+
+class NextStep(Value):
+    """Something that was agreed to be done by a day. Open until it is done."""
+
+    text: Annotated[Line, StringConstraints(min_length=1)]
+    due_date: Day | None = None
+    done_date: Day | None = None
+
+
+class Move(Value):
+    """A time that the consultation had before it was moved."""
+
+    start_time: datetime
+    end_time: datetime
+    moved_by: str
+    move_time: datetime
+
+
+class Correction(Value):
+    """What the record said before it was corrected."""
+
+    correct_time: datetime
+    start_time: datetime
+    end_time: datetime
+    kind: Kind
+    topic: str
+    result: str
+    advice: str
+
+
+class Consultation(Entity):
+    """A consultation from its request to its confirmation.
+
+    It occupies [start_time, end_time) of its mentor while its state is in OCCUPYING. `walk_in` was never requested
+    here. `appointed` tells whether the mentor had a valid appointment on the day, by the city's calendar. `due_time`
+    is when its state changes by itself.
+    """
+
+    scoped_by: ClassVar[tuple[str, ...]] = ("mentor", "startups", "spaces", "districts")
+
+    mentor: str
+    mentor_display_name: str
+    startups: tuple[str, ...]
+    spaces: tuple[str, ...] = ()
+    districts: tuple[str, ...] = ()
+    services: tuple[Service, ...] = ()
+    kind: Kind
+    format: Format
+    topic: str
+    question: str = ""
+    place: str = ""
+    start_time: datetime
+    end_time: datetime
+    state: State
+    walk_in: bool = False
+    appointed: bool = False
+    moves: tuple[Move, ...] = ()
+    end_reason: str = ""
+    participants: tuple[Participant, ...] = ()
+    problem: str = ""
+    advice: str = ""
+    result: str = ""
+    next_steps: tuple[NextStep, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    log_time: datetime | None = None
+    due_time: datetime | None = None
+
+    @property
+    def minutes(self) -> int:
+        """The length in whole minutes."""
+        return int((self.end_time - self.start_time).total_seconds()) // 60
+
+
+Ratings = Annotated[int, Field(ge=0, le=5)]

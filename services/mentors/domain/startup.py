@@ -1,0 +1,17 @@
+"""The startup as mentors knows it, from the facts of the startups service."""
+
+from libs.common.domain.dates import Day
+from libs.common.domain.entity import Entity
+
+
+class Startup(Entity):
+    """A projection of the startup. `sequence` is the version that was last reported."""
+
+    display_name: str = ""
+    stage: str = ""
+    credit_code: str | None = None
+    district: str = ""
+    technology_field: str = ""
+    industry_chain: str = ""
+    founded_date: Day | None = None
+    sequence: int = 0

@@ -1,0 +1,1 @@
+"""gRPC handlers: decode, call, encode."""

@@ -1,0 +1,1 @@
+"""One method per RPC, fact and timer."""
