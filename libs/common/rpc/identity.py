@@ -53,7 +53,7 @@ class Keys:
     def __init__(self, source: str, *, min_seconds_between_reads: float = 10.0) -> None:
         self._source = source
         self._min_seconds_between_reads = min_seconds_between_reads
-        self._read_at = float("-inf")
+        self._read_at = self._reread_at = float("-inf")
         self._keys: dict[str, jwt.PyJWK] = {}
         self._reading = asyncio.Lock()
         self._unreadable = False
@@ -62,7 +62,7 @@ class Keys:
 
     async def refresh(self) -> None:
         """Read the key set again when it is old. While that fails, the known keys stay valid."""
-        if time.monotonic() - self._read_at > REREAD_SECONDS and not self._reading.locked():
+        if time.monotonic() >= self._reread_at and not self._reading.locked():
             async with self._reading:
                 with contextlib.suppress(Unavailable):
                     await self.read()
@@ -80,6 +80,7 @@ class Keys:
     async def read(self) -> None:
         """Replace the keys by what the issuer publishes now. Unavailable when it cannot be read."""
         self._read_at = time.monotonic()
+        self._reread_at = self._read_at + self._min_seconds_between_reads
         try:
             published = json.loads(await asyncio.to_thread(self._fetch))["keys"]
             keys = {key["kid"]: usable for key in published if "kid" in key and (usable := _key(key))}
@@ -89,6 +90,7 @@ class Keys:
             log.warning("keys_unreadable", source=self._source, error=type(error).__name__)
             raise _unreachable() from error
         self._unreadable = False
+        self._reread_at = self._read_at + REREAD_SECONDS
         self.withdrawals += any(kid not in keys or keys[kid].key != known.key for kid, known in self._keys.items())
         self._keys = keys
         log.info("keys_read", source=self._source, keys=len(self._keys))

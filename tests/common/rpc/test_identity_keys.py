@@ -95,3 +95,17 @@ async def test_unknown_keys_do_not_burden_the_issuer(published: PublishedKeys, i
         with pytest.raises(Unauthenticated):
             await verifier.caller(sign(issuers[1]))
     assert published.reads == 1
+
+
+async def test_a_failed_periodic_read_is_repeated_soon(
+    published: PublishedKeys, issuers: tuple[Issuer, Issuer]
+) -> None:
+    """When the issuer cannot be reached, the next periodic read does not wait as long as after a success."""
+    published.publish(issuers[0])
+    published.status = 503
+    keys = Keys(published.url, min_seconds_between_reads=0)
+    await keys.refresh()
+    published.status = 200
+    for _ in range(3):
+        await keys.refresh()
+    assert published.reads == 2
