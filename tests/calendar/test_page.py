@@ -264,7 +264,7 @@ def test_a_page_whose_gap_was_decided_on_is_saved() -> None:
     assert pages.saves[1].entries == ()
     with pytest.raises(Taken):
         pages.occupy(entry("b", between("2026-12-07 00:00", "2026-12-07 01:00")), rules)
-    assert pages.occupy(entry("b", between("2026-12-07 00:05", "2026-12-07 01:00")), rules)
+    assert pages.occupy(entry("b", between("2026-12-07 00:05", "2026-12-07 01:00")), rules).saves
 
 
 def test_the_entry_that_ends_first_is_named() -> None:
@@ -278,7 +278,7 @@ def test_the_entry_that_ends_first_is_named() -> None:
     with pytest.raises(Taken) as refusal:
         pages.occupy(entry("c", between("2026-12-01 10:00", "2026-12-01 13:00")), two)
     assert refusal.value.metadata == {"taken_start": "2026-12-01T02:30:00Z", "taken_end": "2026-12-01T03:00:00Z"}
-    assert pages.occupy(entry("c", between("2026-12-01 11:00", "2026-12-01 13:00")), two)
+    assert pages.occupy(entry("c", between("2026-12-01 11:00", "2026-12-01 13:00")), two).saves
 
 
 # --- hours of a person ------------------------------------------------------------------------
