@@ -49,6 +49,19 @@ OCCUPYING = frozenset(State) - {State.DECLINED, State.WITHDRAWN, State.CANCELLED
 RECORDED = frozenset({State.LOGGED, State.CONFIRMED, State.DISPUTED, State.CLOSED})
 
 
+class EndReason(StrEnum):
+    """Why a request was declined or an appointment cancelled. ABSENT: somebody did not come."""
+
+    MENTOR_UNAVAILABLE = "MENTOR_UNAVAILABLE"
+    STARTUP_UNAVAILABLE = "STARTUP_UNAVAILABLE"
+    OUTSIDE_EXPERTISE = "OUTSIDE_EXPERTISE"
+    CONFLICT_OF_INTEREST = "CONFLICT_OF_INTEREST"
+    NO_LONGER_NEEDED = "NO_LONGER_NEEDED"
+    MENTOR_ABSENT = "MENTOR_ABSENT"
+    STARTUP_ABSENT = "STARTUP_ABSENT"
+    OTHER = "OTHER"
+
+
 class ServiceState(StrEnum):
     """What a startup says of its service. UNCONFIRMED: it did not answer in time; REJECTED: its dispute was upheld."""
 
@@ -89,7 +102,7 @@ class NextStep(Value):
 
 
 class Move(Value):
-    """A time that the consultation had before it was moved."""
+    """A time that the consultation had before it was moved. `moved_by` is the name of the mentor or the startup."""
 
     start_time: datetime
     end_time: datetime
@@ -136,7 +149,7 @@ class Consultation(Entity):
     walk_in: bool = False
     appointed: bool = False
     moves: tuple[Move, ...] = ()
-    end_reason: str = ""
+    end_reason: EndReason | None = None
     participants: tuple[Participant, ...] = ()
     problem: str = ""
     advice: str = ""
