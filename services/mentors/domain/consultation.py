@@ -73,12 +73,16 @@ class ServiceState(StrEnum):
 
 
 class Service(Value):
-    """What one startup received. `space` is where it was a tenant on the day; empty if nowhere."""
+    """What one startup received. `space` is where it was a tenant on the day; empty if nowhere.
+
+    `district` and `zone` are the space's, or the startup's if it was no tenant.
+    """
 
     startup: str
     startup_display_name: str
     space: str = ""
     district: str = ""
+    zone: str = ""
     state: ServiceState = ServiceState.PENDING
     rating: int = 0
     comment: str = ""

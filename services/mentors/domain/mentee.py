@@ -5,7 +5,11 @@ from libs.common.domain.entity import Entity, Value
 
 
 class Relation(Value):
-    """The confirmed services of one mentor. `sequence` counts its changes, so that copies keep the newest."""
+    """The confirmed services of one mentor.
+
+    `sequence` counts its changes, so that copies keep the newest; a relation that has lost all of its sessions stays
+    for that reason, and its `last_date` says nothing then. `dates` are the days of the sessions in order.
+    """
 
     mentor: str
     mentor_display_name: str
@@ -13,14 +17,17 @@ class Relation(Value):
     minutes: int
     last_date: Day
     sequence: int
+    dates: tuple[Day, ...] = ()
 
 
 class YearTotal(Value):
-    """Confirmed services in a calendar year of the city."""
+    """Confirmed services in a calendar year of the city, and the part on days with a valid appointment."""
 
     year: int
     sessions: int
     minutes: int
+    appointed_sessions: int = 0
+    appointed_minutes: int = 0
 
 
 class Mentee(Entity):

@@ -6,22 +6,30 @@ from libs.common.domain.entity import Entity, Value
 
 
 class Tally(Value):
-    """Confirmed work in one month, by kind and space; an empty space is the sum over all, tenants or not.
+    """Confirmed work in one month, by kind: of the whole city, or of one space or district.
 
     `sessions` and `minutes` count the mentor's time once however many startups took part, in each row; `services`
-    counts each startup.
+    counts each startup. The `appointed` figures are the part of them on days with a valid appointment.
     """
 
     month: int
     kind: str
-    space: str
-    sessions: int
-    services: int
-    minutes: int
+    space: str = ""
+    district: str = ""
+    sessions: int = 0
+    services: int = 0
+    minutes: int = 0
+    appointed_sessions: int = 0
+    appointed_services: int = 0
+    appointed_minutes: int = 0
 
 
 class MentorYear(Entity):
-    """The tallies of one mentor and calendar year, named `mentors/{mentor}/years/{year}`."""
+    """The tallies of one mentor and calendar year, named `mentors/{mentor}/years/{year}`.
+
+    `tallies` are the city's, tenants or not; `places` are those of single spaces and districts, kept apart because
+    they are many and the city's figures are not their sum. `ratings` counts the startups that gave a rating.
+    """
 
     scoped_by: ClassVar[tuple[str, ...]] = ("mentor", "spaces", "districts")
 
@@ -30,5 +38,6 @@ class MentorYear(Entity):
     spaces: tuple[str, ...] = ()
     districts: tuple[str, ...] = ()
     tallies: tuple[Tally, ...] = ()
+    places: tuple[Tally, ...] = ()
     ratings: int = 0
     rating_sum: int = 0
