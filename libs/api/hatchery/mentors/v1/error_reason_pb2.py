@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&hatchery/mentors/v1/error_reason.proto\x12\x13hatchery.mentors.v1*\xfe\x02\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10MENTOR_NOT_FOUND\x10\x01\x12\x15\n\x11STARTUP_NOT_FOUND\x10\x02\x12\x13\n\x0fSPACE_NOT_FOUND\x10\x03\x12\x18\n\x14NOMINATION_NOT_FOUND\x10\x04\x12\x1c\n\x18MENTOR_CONTACT_NOT_FOUND\x10\x05\x12\x16\n\x12WRONG_MENTOR_STATE\x10\x06\x12\x15\n\x11\x41LREADY_APPOINTED\x10\x07\x12\x1c\n\x18\x43\x45RTIFICATE_NUMBER_TAKEN\x10\x08\x12\x19\n\x15\x41PPOINTMENT_NOT_FOUND\x10\t\x12\x15\n\x11\x41PPOINTMENT_ENDED\x10\n\x12\x19\n\x15TOO_MANY_APPOINTMENTS\x10\x0b\x12\x14\n\x10PERSON_FORGOTTEN\x10\x0c\x12\x0b\n\x07NOT_DUE\x10\r\x12\x1a\n\x16\x43ONSULTATION_NOT_FOUND\x10\x14\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&hatchery/mentors/v1/error_reason.proto\x12\x13hatchery.mentors.v1*\x85\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x14\n\x10MENTOR_NOT_FOUND\x10\x01\x12\x15\n\x11STARTUP_NOT_FOUND\x10\x02\x12\x13\n\x0fSPACE_NOT_FOUND\x10\x03\x12\x18\n\x14NOMINATION_NOT_FOUND\x10\x04\x12\x1c\n\x18MENTOR_CONTACT_NOT_FOUND\x10\x05\x12\x16\n\x12WRONG_MENTOR_STATE\x10\x06\x12\x15\n\x11\x41LREADY_APPOINTED\x10\x07\x12\x1c\n\x18\x43\x45RTIFICATE_NUMBER_TAKEN\x10\x08\x12\x19\n\x15\x41PPOINTMENT_NOT_FOUND\x10\t\x12\x15\n\x11\x41PPOINTMENT_ENDED\x10\n\x12\x19\n\x15TOO_MANY_APPOINTMENTS\x10\x0b\x12\x14\n\x10PERSON_FORGOTTEN\x10\x0c\x12\x0b\n\x07NOT_DUE\x10\r\x12\x1a\n\x16\x43ONSULTATION_NOT_FOUND\x10\x14\x12\x18\n\x14MENTOR_NOT_APPOINTED\x10\x15\x12\x16\n\x12\x46ORMAT_NOT_OFFERED\x10\x16\x12\x1c\n\x18WRONG_CONSULTATION_STATE\x10\x17\x12\x12\n\x0eTOO_MANY_MOVES\x10\x18\x12\x0e\n\nTIME_TAKEN\x10\x19\x12\x11\n\rOUTSIDE_HOURS\x10\x1a\x12\x14\n\x10TOO_SHORT_NOTICE\x10\x1b\x12\x12\n\x0e\x42\x45YOND_HORIZON\x10\x1c\x12\x11\n\rHOURS_USED_UP\x10\x1d\x12\x12\n\x0eNOT_ON_A_BLOCK\x10$\x12\x16\n\x12\x44URATION_TOO_SHORT\x10%\x12\x15\n\x11\x44URATION_TOO_LONG\x10&b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hatchery.mentors.v1.error_r
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORREASON']._serialized_start=64
-  _globals['_ERRORREASON']._serialized_end=446
+  _globals['_ERRORREASON']._serialized_end=709
 # @@protoc_insertion_point(module_scope)

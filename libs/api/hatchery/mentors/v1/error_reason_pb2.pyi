@@ -125,6 +125,94 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: name.
     Action: Check the name.
     """
+    MENTOR_NOT_APPOINTED: _ErrorReason.ValueType  # 21
+    """The mentor is suspended or retired, or has no valid appointment on the day of the consultation. `date` is that day.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: date.
+    Action: Choose another mentor, or a day on which the mentor is appointed.
+    """
+    FORMAT_NOT_OFFERED: _ErrorReason.ValueType  # 22
+    """The mentor does not meet startups in this way. `formats` are those that the mentor offers, separated by commas.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: formats.
+    Action: Choose one of the offered formats.
+    """
+    WRONG_CONSULTATION_STATE: _ErrorReason.ValueType  # 23
+    """The method is not possible in the state of the consultation, which is `state`. A request or proposal that nobody
+    answered before its time began is EXPIRED, and what was scheduled is HELD once its time is over.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: state.
+    Action: Read the consultation, and see which methods its state allows.
+    """
+    TOO_MANY_MOVES: _ErrorReason.ValueType  # 24
+    """The consultation was moved as often as is possible. `max_moves` is the limit.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: max_moves.
+    Action: Withdraw or cancel the consultation, and request a new one.
+    """
+    TIME_TAKEN: _ErrorReason.ValueType  # 25
+    """The mentor's time is taken, or too close to something else. `taken_start` and `taken_end` are the interval that is
+    in the way, `next_free` up to three later starts at which the same length is free, separated by commas, all in UTC.
+
+    Code: ALREADY_EXISTS.
+    Metadata: taken_start, taken_end, next_free.
+    Action: Choose one of the free times.
+    """
+    OUTSIDE_HOURS: _ErrorReason.ValueType  # 26
+    """The time is not within the mentor's hours. `next_free` are up to three later starts at which the same length is
+    free, separated by commas, in UTC.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: next_free.
+    Action: Choose one of the free times.
+    """
+    TOO_SHORT_NOTICE: _ErrorReason.ValueType  # 27
+    """The time begins earlier than the notice that the mentor needs, or in the past. `notice_minutes` is the notice,
+    `first_start` the earliest start now, in UTC.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: notice_minutes, first_start.
+    Action: Choose a later time.
+    """
+    BEYOND_HORIZON: _ErrorReason.ValueType  # 28
+    """The time is further ahead than bookings are possible. `horizon_days` is how many days ahead that is, `last_day` the
+    last day now.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: horizon_days, last_day.
+    Action: Choose an earlier time.
+    """
+    HOURS_USED_UP: _ErrorReason.ValueType  # 29
+    """The startup would have more of the mentor's time than is allowed within a day or week, from `start_date` up to, but
+    not including, `end_date`. `limit_minutes` are allowed there, `used_minutes` are used.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: start_date, end_date, limit_minutes, used_minutes.
+    Action: Choose another day or week, or less time.
+    """
+    NOT_ON_A_BLOCK: _ErrorReason.ValueType  # 36
+    """The start is not at the beginning of a block, or the length is not a whole number of blocks. The description names
+    the length of a block.
+
+    Field violation.
+    Action: Choose a start and a length in whole blocks.
+    """
+    DURATION_TOO_SHORT: _ErrorReason.ValueType  # 37
+    """The time is shorter than a booking may be.
+
+    Field violation.
+    Action: Choose a longer time.
+    """
+    DURATION_TOO_LONG: _ErrorReason.ValueType  # 38
+    """The time is longer than a booking may be.
+
+    Field violation.
+    Action: Choose a shorter time.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Reasons that the mentors service gives beside those of hatchery.common.v1.ErrorReason, which also explains the form
@@ -233,5 +321,93 @@ There is no consultation with this name.
 Code: NOT_FOUND.
 Metadata: name.
 Action: Check the name.
+"""
+MENTOR_NOT_APPOINTED: ErrorReason.ValueType  # 21
+"""The mentor is suspended or retired, or has no valid appointment on the day of the consultation. `date` is that day.
+
+Code: FAILED_PRECONDITION.
+Metadata: date.
+Action: Choose another mentor, or a day on which the mentor is appointed.
+"""
+FORMAT_NOT_OFFERED: ErrorReason.ValueType  # 22
+"""The mentor does not meet startups in this way. `formats` are those that the mentor offers, separated by commas.
+
+Code: FAILED_PRECONDITION.
+Metadata: formats.
+Action: Choose one of the offered formats.
+"""
+WRONG_CONSULTATION_STATE: ErrorReason.ValueType  # 23
+"""The method is not possible in the state of the consultation, which is `state`. A request or proposal that nobody
+answered before its time began is EXPIRED, and what was scheduled is HELD once its time is over.
+
+Code: FAILED_PRECONDITION.
+Metadata: state.
+Action: Read the consultation, and see which methods its state allows.
+"""
+TOO_MANY_MOVES: ErrorReason.ValueType  # 24
+"""The consultation was moved as often as is possible. `max_moves` is the limit.
+
+Code: FAILED_PRECONDITION.
+Metadata: max_moves.
+Action: Withdraw or cancel the consultation, and request a new one.
+"""
+TIME_TAKEN: ErrorReason.ValueType  # 25
+"""The mentor's time is taken, or too close to something else. `taken_start` and `taken_end` are the interval that is
+in the way, `next_free` up to three later starts at which the same length is free, separated by commas, all in UTC.
+
+Code: ALREADY_EXISTS.
+Metadata: taken_start, taken_end, next_free.
+Action: Choose one of the free times.
+"""
+OUTSIDE_HOURS: ErrorReason.ValueType  # 26
+"""The time is not within the mentor's hours. `next_free` are up to three later starts at which the same length is
+free, separated by commas, in UTC.
+
+Code: FAILED_PRECONDITION.
+Metadata: next_free.
+Action: Choose one of the free times.
+"""
+TOO_SHORT_NOTICE: ErrorReason.ValueType  # 27
+"""The time begins earlier than the notice that the mentor needs, or in the past. `notice_minutes` is the notice,
+`first_start` the earliest start now, in UTC.
+
+Code: FAILED_PRECONDITION.
+Metadata: notice_minutes, first_start.
+Action: Choose a later time.
+"""
+BEYOND_HORIZON: ErrorReason.ValueType  # 28
+"""The time is further ahead than bookings are possible. `horizon_days` is how many days ahead that is, `last_day` the
+last day now.
+
+Code: FAILED_PRECONDITION.
+Metadata: horizon_days, last_day.
+Action: Choose an earlier time.
+"""
+HOURS_USED_UP: ErrorReason.ValueType  # 29
+"""The startup would have more of the mentor's time than is allowed within a day or week, from `start_date` up to, but
+not including, `end_date`. `limit_minutes` are allowed there, `used_minutes` are used.
+
+Code: FAILED_PRECONDITION.
+Metadata: start_date, end_date, limit_minutes, used_minutes.
+Action: Choose another day or week, or less time.
+"""
+NOT_ON_A_BLOCK: ErrorReason.ValueType  # 36
+"""The start is not at the beginning of a block, or the length is not a whole number of blocks. The description names
+the length of a block.
+
+Field violation.
+Action: Choose a start and a length in whole blocks.
+"""
+DURATION_TOO_SHORT: ErrorReason.ValueType  # 37
+"""The time is shorter than a booking may be.
+
+Field violation.
+Action: Choose a longer time.
+"""
+DURATION_TOO_LONG: ErrorReason.ValueType  # 38
+"""The time is longer than a booking may be.
+
+Field violation.
+Action: Choose a shorter time.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

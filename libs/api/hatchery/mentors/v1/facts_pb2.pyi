@@ -6,10 +6,13 @@ Mentors: who is appointed, when they are free, what they did, and what of it cou
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.type import date_pb2 as _date_pb2
 from libs.api.hatchery.mentors.v1 import appointment_pb2 as _appointment_pb2
+from libs.api.hatchery.mentors.v1 import consultation_pb2 as _consultation_pb2
 from libs.api.hatchery.mentors.v1 import mentor_pb2 as _mentor_pb2
+from libs.api.hatchery.mentors.v1 import profession_pb2 as _profession_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -479,3 +482,223 @@ class MentorForgotten(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MentorForgotten: _TypeAlias = MentorForgotten  # noqa: Y015
+
+@_typing.final
+class ConsultationRequested(_message.Message):
+    """--- bookings ---
+
+    Published when a consultation was requested, and when another time was requested or proposed. `state` says which side
+    has to answer.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    STARTUP_FIELD_NUMBER: _builtins.int
+    STARTUP_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    SPACE_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The consultation, `consultations/{consultation}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor."""
+    startup: _builtins.str
+    """The startup, `startups/{startup}`."""
+    startup_display_name: _builtins.str
+    """Display name of the startup."""
+    space: _builtins.str
+    """Where the startup is a tenant on the day, `spaces/{space}`; empty if nowhere."""
+    district: _builtins.str
+    """District of the startup, `districts/{code}`."""
+    kind: _consultation_pb2.Consultation.Kind.ValueType
+    """Kind of the consultation."""
+    format: _profession_pb2.Format.ValueType
+    """How mentor and startup meet."""
+    state: _consultation_pb2.Consultation.State.ValueType
+    """State of the consultation."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it begins."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        startup: _builtins.str = ...,
+        startup_display_name: _builtins.str = ...,
+        space: _builtins.str = ...,
+        district: _builtins.str = ...,
+        kind: _consultation_pb2.Consultation.Kind.ValueType = ...,
+        format: _profession_pb2.Format.ValueType = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        state: _consultation_pb2.Consultation.State.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["district", b"district", "end_time", b"end_time", "format", b"format", "kind", b"kind", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "name", b"name", "space", b"space", "start_time", b"start_time", "startup", b"startup", "startup_display_name", b"startup_display_name", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationRequested: _TypeAlias = ConsultationRequested  # noqa: Y015
+
+@_typing.final
+class ConsultationScheduled(_message.Message):
+    """Published when both sides agreed on the time of a consultation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    STARTUP_FIELD_NUMBER: _builtins.int
+    STARTUP_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    SPACE_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The consultation, `consultations/{consultation}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor."""
+    startup: _builtins.str
+    """The startup, `startups/{startup}`."""
+    startup_display_name: _builtins.str
+    """Display name of the startup."""
+    space: _builtins.str
+    """Where the startup is a tenant on the day, `spaces/{space}`; empty if nowhere."""
+    district: _builtins.str
+    """District of the startup, `districts/{code}`."""
+    kind: _consultation_pb2.Consultation.Kind.ValueType
+    """Kind of the consultation."""
+    format: _profession_pb2.Format.ValueType
+    """How mentor and startup meet."""
+    state: _consultation_pb2.Consultation.State.ValueType
+    """State of the consultation."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it begins."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        startup: _builtins.str = ...,
+        startup_display_name: _builtins.str = ...,
+        space: _builtins.str = ...,
+        district: _builtins.str = ...,
+        kind: _consultation_pb2.Consultation.Kind.ValueType = ...,
+        format: _profession_pb2.Format.ValueType = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        state: _consultation_pb2.Consultation.State.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["district", b"district", "end_time", b"end_time", "format", b"format", "kind", b"kind", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "name", b"name", "space", b"space", "start_time", b"start_time", "startup", b"startup", "startup_display_name", b"startup_display_name", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationScheduled: _TypeAlias = ConsultationScheduled  # noqa: Y015
+
+@_typing.final
+class ConsultationEnded(_message.Message):
+    """Published when a consultation will not take place, or did not: `state` says whether it was declined, withdrawn,
+    cancelled, or not answered in time.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    STARTUP_FIELD_NUMBER: _builtins.int
+    STARTUP_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    SPACE_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    END_REASON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The consultation, `consultations/{consultation}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor."""
+    startup: _builtins.str
+    """The startup, `startups/{startup}`."""
+    startup_display_name: _builtins.str
+    """Display name of the startup."""
+    space: _builtins.str
+    """Where the startup is a tenant on the day, `spaces/{space}`; empty if nowhere."""
+    district: _builtins.str
+    """District of the startup, `districts/{code}`."""
+    kind: _consultation_pb2.Consultation.Kind.ValueType
+    """Kind of the consultation."""
+    format: _profession_pb2.Format.ValueType
+    """How mentor and startup meet."""
+    state: _consultation_pb2.Consultation.State.ValueType
+    """State of the consultation."""
+    end_reason: _consultation_pb2.Consultation.EndReason.ValueType
+    """Why it was declined or cancelled."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it begins."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ends."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        startup: _builtins.str = ...,
+        startup_display_name: _builtins.str = ...,
+        space: _builtins.str = ...,
+        district: _builtins.str = ...,
+        kind: _consultation_pb2.Consultation.Kind.ValueType = ...,
+        format: _profession_pb2.Format.ValueType = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        state: _consultation_pb2.Consultation.State.ValueType = ...,
+        end_reason: _consultation_pb2.Consultation.EndReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["district", b"district", "end_reason", b"end_reason", "end_time", b"end_time", "format", b"format", "kind", b"kind", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "name", b"name", "space", b"space", "start_time", b"start_time", "startup", b"startup", "startup_display_name", b"startup_display_name", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationEnded: _TypeAlias = ConsultationEnded  # noqa: Y015
