@@ -1,7 +1,16 @@
 """The startup as mentors knows it, from the facts of the startups service."""
 
+from enum import StrEnum
+
 from libs.common.domain.dates import Day
 from libs.common.domain.entity import Entity
+
+
+class Stage(StrEnum):
+    """The legal status of a startup: a team, or a registered firm."""
+
+    TEAM = "TEAM"
+    FIRM = "FIRM"
 
 
 class Startup(Entity):
