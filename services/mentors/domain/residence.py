@@ -1,7 +1,7 @@
 """Where a startup stays, from the facts of the spaces service."""
 
 from datetime import date
-from typing import Self
+from typing import ClassVar, Self
 
 from libs.common.domain.dates import Day
 from libs.common.domain.entity import Change, Entity, Value
@@ -27,7 +27,14 @@ class Stay(Value):
 class Residence(Entity):
     """The stays of one startup, latest first, under the startup's name. A stay may be known before the startup is."""
 
+    scoped_by: ClassVar[tuple[str, ...]] = ("name", "spaces")
+
     stays: tuple[Stay, ...] = ()
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """The spaces in which the startup is, was or will be a tenant."""
+        return tuple(dict.fromkeys(stay.space for stay in self.stays))
 
     def space_on(self, day: date) -> str:
         """Return the space in which the startup is a tenant on the day; empty if in none.
