@@ -8,6 +8,7 @@ import pytest
 from grpc import aio
 from hypothesis import HealthCheck, settings
 
+from libs.api.hatchery.mentors.v1 import contact_pb2_grpc, mentor_pb2_grpc, nomination_pb2_grpc
 from libs.api.hatchery.spaces.v1 import space_pb2_grpc, tenancy_pb2_grpc
 from libs.api.hatchery.startups.v1 import startup_pb2_grpc
 from libs.cli.servers.mongo import Mongo, start_mongo
@@ -19,7 +20,19 @@ settings.register_profile("soak", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile(os.environ.get("HATCHERY_HYPOTHESIS", "default"))
 
 #: A test that uses one of these fixtures needs servers.
-SERVER_FIXTURES = {"mongo", "cluster", "contract", "snapshots", "spaces", "tenancies", "startups", "database"}
+SERVER_FIXTURES = {
+    "mongo",
+    "cluster",
+    "contract",
+    "snapshots",
+    "spaces",
+    "tenancies",
+    "startups",
+    "mentors",
+    "nominations",
+    "mentor_contacts",
+    "database",
+}
 #: A test that uses one of these fixtures works on a database directly.
 DRIVER_FIXTURES = {"database"}
 
@@ -75,6 +88,33 @@ async def startups(cluster: Cluster) -> AsyncIterator[Api]:
     """StartupService, called as an admin unless a token is given."""
     async with aio.insecure_channel(cluster.start("startups").address) as channel:
         yield Api(channel, startup_pb2_grpc, "StartupService", cluster.token())
+
+
+@pytest.fixture(scope="module")
+def mentors_replica(cluster: Cluster) -> Replica:
+    """A running mentors."""
+    return cluster.start("mentors")
+
+
+@pytest.fixture(scope="module")
+async def mentors(cluster: Cluster, mentors_replica: Replica) -> AsyncIterator[Api]:
+    """MentorService, called as an admin unless a token is given."""
+    async with aio.insecure_channel(mentors_replica.address) as channel:
+        yield Api(channel, mentor_pb2_grpc, "MentorService", cluster.token())
+
+
+@pytest.fixture(scope="module")
+async def nominations(cluster: Cluster, mentors_replica: Replica) -> AsyncIterator[Api]:
+    """NominationService, called as an admin unless a token is given."""
+    async with aio.insecure_channel(mentors_replica.address) as channel:
+        yield Api(channel, nomination_pb2_grpc, "NominationService", cluster.token())
+
+
+@pytest.fixture(scope="module")
+async def mentor_contacts(cluster: Cluster, mentors_replica: Replica) -> AsyncIterator[Api]:
+    """MentorContactService, called as an admin unless a token is given."""
+    async with aio.insecure_channel(mentors_replica.address) as channel:
+        yield Api(channel, contact_pb2_grpc, "MentorContactService", cluster.token())
 
 
 @pytest.fixture(scope="session")

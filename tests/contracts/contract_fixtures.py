@@ -3,19 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from graphlib import TopologicalSorter
-from importlib import import_module
-from typing import Any, get_type_hints
+from typing import Any
 
 import nats
 from nats.js import JetStreamContext
 
 from libs.api.hatchery.operations.v1 import operations_pb2 as operations
-from libs.common.messaging.subscription import Subscriptions
 from tests.contracts.calls import Calls
 from tests.contracts.contract import SERVICES
 from tests.contracts.requests import Place, RunningContract, service_contract
 from tests.support.processes import Cluster
 from tests.support.publisher import Publisher
+from tests.support.subscriptions import subscriptions_of
 from tests.support.waiting import eventually
 
 HOME = ("江城孵化器 Hub", "districts/220203", "districts/220271")
@@ -33,14 +32,6 @@ async def populated(calls: Calls, cluster: Cluster) -> RunningContract:
         for service in SERVICES:
             contract.parked[service] = await _park(calls, stream, service)
     return contract
-
-
-def subscriptions_of(service: str) -> Subscriptions:
-    """Return the subscriptions of a service to each source. Their methods are not bound to anything."""
-    subscribe: Any = import_module(f"services.{service}.subscriptions").subscriptions
-    classes = {name: kind for name, kind in get_type_hints(subscribe).items() if name != "return"}
-    subscriptions: Subscriptions = subscribe(**classes)
-    return subscriptions
 
 
 async def _park(calls: Calls, stream: JetStreamContext, service: str) -> tuple[str, ...]:

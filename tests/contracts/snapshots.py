@@ -11,8 +11,8 @@ from pymongo import MongoClient
 from libs.api.hatchery.operations.v1 import operations_pb2 as operations
 from tests.contracts.calls import Calls
 from tests.contracts.contract import SERVICES
-from tests.contracts.contract_fixtures import subscriptions_of
 from tests.support.processes import Cluster
+from tests.support.subscriptions import subscriptions_of
 from tests.support.waiting import eventually, holds_repeatedly
 
 #: Written by the service as time passes, without a caller.

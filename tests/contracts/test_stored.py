@@ -13,7 +13,6 @@ from libs.common.rpc.mapping import decode
 from libs.common.store import journal
 from libs.common.store.schema import from_document
 from tests.contracts.contract import SERVICES
-from tests.contracts.contract_fixtures import subscriptions_of
 from tests.contracts.stored_examples import (
     AT,
     CONTEXT,
@@ -24,6 +23,7 @@ from tests.contracts.stored_examples import (
     stored_documents,
     stored_facts,
 )
+from tests.support.subscriptions import subscriptions_of
 
 MESSAGES = {kind.DESCRIPTOR.full_name: kind for service in SERVICES for kind in fact_messages(service)}
 SUBSCRIPTIONS = [

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from libs.api.hatchery.operations.v1 import operations_pb2 as op
+from tests.support.subscriptions import subscriptions_of
 
 Condition = Callable[[], Awaitable[object]]
 
@@ -46,7 +47,10 @@ def holds_repeatedly(condition: Condition, times: int = 3) -> Callable[[], Await
 def pending_work(status: op.Status) -> list[str]:
     """List what a service has yet to publish or to handle. An inbox that its status leaves out may be busy."""
     found = [f"{status.unpublished} unpublished"] if status.unpublished else []
-    found += ["an inbox whose lag is unknown"] if len(status.inboxes) != 1 else []
+    reported = {inbox.source for inbox in status.inboxes}
+    found += [
+        f"the lag from {source} is unknown" for source in subscriptions_of(status.service) if source not in reported
+    ]
     return found + [
         f"{inbox.pending} pending, {inbox.in_flight} in flight from {inbox.source}"
         for inbox in status.inboxes

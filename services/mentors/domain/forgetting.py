@@ -1,0 +1,69 @@
+"""Forgetting: delete what is known of the person behind a mentor, and keep what was counted."""
+
+from datetime import date, datetime
+
+from libs.common.domain.entity import Change, Fact, Value
+from libs.common.domain.errors import Precondition
+from libs.common.domain.names import Etag
+from services.mentors.domain.appointment import end_all
+from services.mentors.domain.contact import MentorContact
+from services.mentors.domain.mentor import Mentor, MentorSpec, RetireReason, State
+from services.mentors.domain.names import MentorName
+from services.mentors.domain.nomination import Nomination
+
+#: What is kept of a mentor's description: it counts, and says nothing about the person.
+KEPT = ("kind", "district", "industry_expert")
+
+
+class ForgetPerson(Value):
+    """Forget the person behind a mentor."""
+
+    name: MentorName
+    etag: Etag = ""
+
+
+class MentorForgotten(Fact):
+    """The person behind a mentor was forgotten."""
+
+    state: State
+
+
+def forget(
+    mentor: Mentor,
+    contact: MentorContact | None,
+    nomination: Nomination | None,
+    command: ForgetPerson,
+    *,
+    today: date,
+    now: datetime,
+) -> Change[Mentor]:
+    """Delete the person's name, description, contact and papers, and end all appointments.
+
+    The mentor becomes due, so that what else names the person is deleted by the timer. Refuses a second time
+    (PERSON_FORGOTTEN).
+    """
+    mentor.ensure_etag(command.etag)
+    mentor.ensure_state(*State)
+    never_appointed = mentor.state in {State.NOMINATED, State.REJECTED}
+    state = State.REJECTED if never_appointed else State.RETIRED
+    blank = {name: field.default for name, field in MentorSpec.model_fields.items() if name not in KEPT}
+    forgotten = mentor.with_(
+        **blank,
+        state=state,
+        retire_reason=None if never_appointed else RetireReason.FORGOTTEN,
+        appointments=end_all(mentor.appointments, today),
+        spaces=(),
+        districts=(),
+        suspension_end_date=None,
+        forget_time=now,
+        due_time=now,
+    )
+    removes = tuple(entity for entity in (contact, nomination) if entity is not None)
+    return Change(forgotten, saves=(forgotten,), removes=removes, facts=(MentorForgotten.of(forgotten),))
+
+
+def finish(mentor: Mentor) -> Change[None]:
+    """Note that nothing names the person any more. Refuses when nothing is due (NOT_DUE)."""
+    if mentor.forget_time is None or mentor.due_time is None:
+        raise Precondition("NOT_DUE", "nothing of the person is left to delete", name=mentor.name)
+    return Change(None, saves=(mentor.with_(due_time=None),))
