@@ -15,7 +15,7 @@ from libs.common.domain.names import Code, DistrictName, Etag
 from libs.common.domain.profile import City
 from libs.common.domain.text import Line, Paragraphs, Title
 from services.mentors.domain.names import MentorName, SpaceName, StartupName
-from services.mentors.domain.startup import Stage, Startup
+from services.mentors.domain.startup import Stage
 
 
 class State(StrEnum):
@@ -246,10 +246,8 @@ class MentorUpdated(MentorNominated):
     """The description of a mentor changed, or one of several appointments ended."""
 
 
-def update(
-    mentor: Mentor, startups: tuple[Startup, ...], command: UpdateMentor, vocabulary: Vocabulary
-) -> Change[Mentor]:
-    """Change the fields that the mask names; the startups are those of the new holdings. Refuses a change of a forgotten person (PERSON_FORGOTTEN)."""
+def update(mentor: Mentor, command: UpdateMentor, vocabulary: Vocabulary) -> Change[Mentor]:
+    """Change the fields that the mask names. Refuses a change of a forgotten person (PERSON_FORGOTTEN)."""
     mentor.ensure_etag(command.etag)
     mentor.ensure_state(*State)
     changed = mentor.with_(**command.mentor.masked(command.update_mask))

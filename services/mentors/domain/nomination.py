@@ -18,8 +18,6 @@ from services.mentors.domain.contact import MentorContact, MentorContactSpec
 from services.mentors.domain.evidence import Evidence
 from services.mentors.domain.mentor import Mentor, MentorNominated, MentorSpec, State, Vocabulary
 from services.mentors.domain.names import AppointerName, NominationName
-from services.mentors.domain.space import Space
-from services.mentors.domain.startup import Startup
 
 
 class Level(StrEnum):
@@ -188,19 +186,8 @@ def _years(since: date, today: date) -> int:
     return today.year - since.year - ((today.month, today.day) < (since.month, since.day))
 
 
-def nominate(
-    space: Space | None,
-    startups: tuple[Startup, ...],
-    command: NominateMentor,
-    vocabulary: Vocabulary,
-    *,
-    name: str,
-    today: date,
-) -> Change[Mentor]:
-    """Nominate a person for the space, or for a district without one; the startups are those of the holdings.
-
-    The papers, and the contact if one is given, become documents of their own.
-    """
+def nominate(command: NominateMentor, vocabulary: Vocabulary, *, name: str, today: date) -> Change[Mentor]:
+    """Nominate a person. The papers, and the contact if one is given, become documents of their own."""
     ensure_district("nominator", command.nominator, vocabulary.city)
     command.mentor.ensure_valid(vocabulary)
     command.nomination.ensure_past(today)

@@ -34,17 +34,12 @@ class Mentors:
 
     async def nominate(self, command: nomination.NominateMentor, ctx: CallContext) -> Mentor:
         """Nominate a person. Invalid, NotFound (SPACE_NOT_FOUND, STARTUP_NOT_FOUND)."""
+        name, today = self._names.new("mentors"), self._clock.today(self._zone)
         nominated = await self._store.commit(
             ctx,
             load_appointer(command.nominator),
             each(Startup, [holding.startup for holding in command.mentor.holdings]),
-            decide=partial(
-                nomination.nominate,
-                command=command,
-                vocabulary=self._vocabulary,
-                name=self._names.new("mentors"),
-                today=self._clock.today(self._zone),
-            ),
+            decide=lambda _space, _startups: nomination.nominate(command, self._vocabulary, name=name, today=today),
         )
         log.info("mentor_nominated", mentor=nominated.name, kind=nominated.kind)
         return nominated
@@ -67,7 +62,7 @@ class Mentors:
             ctx,
             Load(Mentor, command.name, guard=True),
             each(Startup, [holding.startup for holding in command.mentor.holdings]),
-            decide=partial(mentor.update, command=command, vocabulary=self._vocabulary),
+            decide=lambda known, _startups: mentor.update(known, command, self._vocabulary),
         )
         log.info("mentor_updated", mentor=updated.name, fields=command.update_mask.paths)
         return updated
