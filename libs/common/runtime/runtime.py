@@ -61,10 +61,13 @@ class Runtime:
             max_batch=self.settings.max_batch,
         )
 
-    def section(self, model: type[P]) -> P:
-        """Read the service's own section of the city's profile. StartupError when it is missing or invalid."""
+    def section(self, model: type[P], name: str = "") -> P:
+        """Read a section of the city's profile, the service's own unless it is named.
+
+        StartupError when it is missing or invalid.
+        """
         try:
-            return self.profile.section(self.name, model)
+            return self.profile.section(name or self.name, model)
         except ProfileError as error:
             raise StartupError(f"cannot use the profile: {error}") from error
 

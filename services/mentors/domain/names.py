@@ -10,6 +10,8 @@ MentorName = Annotated[str, resource_name("mentors/{mentor}")]
 ConsultationName = Annotated[str, resource_name("consultations/{consultation}")]
 NominationName = Annotated[str, resource_name("mentors/{mentor}/nomination")]
 MentorContactName = Annotated[str, resource_name("mentors/{mentor}/contact")]
+AvailabilityName = Annotated[str, resource_name("mentors/{mentor}/availability")]
+BlockName = Annotated[str, resource_name("mentors/{mentor}/blocks/{block}")]
 #: Who nominates or appoints a mentor: a space, or for the city's corps a district.
 AppointerName = Annotated[
     str, StringConstraints(pattern=r"^(spaces/[0-9a-z]{1,40}|districts/[0-9]{6})$", max_length=80)
