@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime
 
-from libs.common.domain.entity import Value
+from libs.common.domain.entity import Value, construct
 from libs.common.domain.errors import Invalid
 
 #: The instants that users may name. The margin to the limits of datetime lets zones and gaps be added without overflow.
@@ -53,16 +53,21 @@ class Interval(Value):
     def clip(self, to: "Interval") -> "Interval | None":
         """Return the part that both share; None if they share no instant."""
         start, end = max(self.start, to.start), min(self.end, to.end)
-        return Interval(start=start, end=end) if start < end else None
+        return _between(start, end) if start < end else None
 
     def expand(self, before: timedelta, after: timedelta) -> "Interval":
         """Move the start earlier and the end later. Negative amounts shrink the interval."""
-        return Interval(start=self.start - before, end=self.end + after)
+        return _between(self.start - before, self.end + after)
 
     @classmethod
     def lasting(cls, start: datetime, minutes: int) -> Self:
         """Build the interval of this many minutes."""
         return cls(start=start, end=start + timedelta(minutes=minutes))
+
+
+def _between(start: datetime, end: datetime) -> Interval:
+    """Build an interval from instants that are in UTC and whole milliseconds already."""
+    return construct(Interval, {"start": start, "end": end})
 
 
 def ensure_interval(interval: Interval, path: str, *, max_hours: int) -> None:
@@ -86,7 +91,7 @@ def merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
             continue
         if merged and interval.start <= merged[-1].end:
             if interval.end > merged[-1].end:
-                merged[-1] = Interval(start=merged[-1].start, end=interval.end)
+                merged[-1] = _between(merged[-1].start, interval.end)
         else:
             merged.append(interval)
     return tuple(merged)
@@ -120,8 +125,8 @@ def subtract(free: Iterable[Interval], taken: Iterable[Interval]) -> tuple[Inter
             if hole.start >= interval.end:
                 break
             if start < hole.start:
-                rest.append(Interval(start=start, end=hole.start))
+                rest.append(_between(start, hole.start))
             start = hole.end
         if start < interval.end:
-            rest.append(Interval(start=start, end=interval.end))
+            rest.append(_between(start, interval.end))
     return tuple(rest)

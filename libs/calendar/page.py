@@ -12,7 +12,7 @@ from libs.calendar.rules import MAX_INTERVAL, BookingRules
 from libs.common.domain.entity import Entity, Value
 from libs.common.domain.errors import Precondition, Taken
 
-WEEK = timedelta(days=7)
+ONE_DAY, WEEK = timedelta(days=1), timedelta(days=7)
 MAX_PAGES = 60
 NO_LIMITS = BookingRules()
 
@@ -116,7 +116,7 @@ class Pages:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All entries, each once, sorted by start."""
-        return _sorted({entry.holder: entry for page in self for entry in page.entries}.values())
+        return _sorted(self._by_holder().values())
 
     @property
     def saves(self) -> tuple[CalendarPage, ...]:
@@ -141,7 +141,7 @@ class Pages:
             raise ValueError("an entry is longer than nothing and not longer than a week")
         relevant = self._loaded_names(entry.interval, rules.gap)
         others = self.release(entry.holder)
-        _ensure_free(entry, others.entries, rules)
+        others.ensure_free(entry, rules)
         others.ensure_minutes_left(entry, rules)
         own = set(self._loaded_names(entry.interval, timedelta()))
         pages = {page.name: page for page in others}
@@ -162,7 +162,8 @@ class Pages:
 
     def taken(self, rules: BookingRules) -> tuple[Interval, ...]:
         """Return the time in which no entry may be added: as many as may overlap are there, or the gap before one."""
-        full = _full((_with_gap(entry, rules.gap) for entry in self.entries), rules.max_overlap)
+        reserved = (_with_gap(entry, rules.gap) for entry in self._by_holder().values())
+        full = _full(reserved, rules.max_overlap)
         return merge(interval.expand(rules.gap, timedelta()) for interval in full)
 
     def covered(self, gap: timedelta) -> tuple[Interval, ...]:
@@ -170,21 +171,29 @@ class Pages:
         weeks = merge(page.week(self.zone) for page in self.loaded.values())
         return tuple(week.expand(-gap, -gap) for week in weeks)
 
+    def ensure_free(self, entry: Entry, rules: BookingRules) -> None:
+        """Refuse an entry that overlaps more others than allowed, or does not keep the gap (TIME_TAKEN)."""
+        _ensure_free(entry, self._by_holder().values(), rules)
+
     def ensure_minutes_left(self, entry: Entry, rules: BookingRules) -> None:
         """Refuse an entry with which its person would exceed the minutes of a day or week (HOURS_USED_UP)."""
+        entries = self._by_holder().values()
         if entry.person:
             for start, days, limit in _account_periods(entry.interval, rules, self.zone):
                 period = Interval(start=midnight(start, self.zone), end=midnight(start + days, self.zone))
-                used = _minutes(self.entries, entry.person, period)
+                used = _minutes(entries, entry.person, period)
                 if used + _minutes((entry,), entry.person, period) > limit:
                     raise Precondition(
                         "HOURS_USED_UP",
-                        f"more than {limit} minutes within {days.days} day(s) from {start}",
+                        f"more than {limit} minutes {'on' if days == ONE_DAY else 'in the week from'} {start}",
                         start_date=start,
                         end_date=start + days,
                         limit_minutes=limit,
                         used_minutes=used,
                     )
+
+    def _by_holder(self) -> dict[str, Entry]:
+        return {entry.holder: entry for page in self for entry in page.entries}
 
     def _loaded_names(self, interval: Interval, gap: timedelta) -> tuple[str, ...]:
         resource = next(iter(self.loaded.values())).resource if self.loaded else ""
@@ -204,12 +213,14 @@ def _with_gap(entry: Entry, gap: timedelta) -> Interval:
 
 
 def _ensure_free(entry: Entry, others: Iterable[Entry], rules: BookingRules) -> None:
-    wanted = _with_gap(entry, rules.gap)
-    near = {other: reserved for other in others if (reserved := _with_gap(other, rules.gap)).overlaps(wanted)}
-    for full in _full(near.values(), rules.max_overlap):
-        if full.overlaps(wanted):
-            first = max(full.start, wanted.start)
-            in_the_way = [other for other, reserved in near.items() if reserved.start <= first < reserved.end]
+    end, gap = entry.end + rules.gap, rules.gap
+    near = [other for other in others if other.start < end and entry.start < other.end + gap]
+    if len(near) < rules.max_overlap:
+        return
+    for full in _full((_with_gap(other, gap) for other in near), rules.max_overlap):
+        first = max(full.start, entry.start)
+        if first < min(full.end, end):
+            in_the_way = [other for other in near if other.start <= first < other.end + gap]
             blocking = min(in_the_way, key=lambda other: other.end)
             raise Taken(
                 "TIME_TAKEN",
@@ -242,8 +253,8 @@ def _account_periods(interval: Interval, rules: BookingRules, zone: ZoneInfo) ->
     if limit := rules.max_minutes_per_person_day:
         day, last = local_day(interval.start, zone), local_day(interval.end - timedelta.resolution, zone)
         while day <= last:
-            yield day, timedelta(days=1), limit
-            day += timedelta(days=1)
+            yield day, ONE_DAY, limit
+            day += ONE_DAY
     if limit := rules.max_minutes_per_person_week:
         for monday in weeks_between(interval, zone):
             yield monday, WEEK, limit
@@ -251,5 +262,6 @@ def _account_periods(interval: Interval, rules: BookingRules, zone: ZoneInfo) ->
 
 def _minutes(entries: Iterable[Entry], person: str, within: Interval) -> int:
     """Return the minutes on a person's account within an interval, rounded down for each entry."""
-    parts = (entry.interval.clip(within) for entry in entries if entry.person == person)
-    return sum(part.minutes for part in parts if part)
+    own = (entry for entry in entries if entry.person == person and entry.start < within.end)
+    lengths = (min(entry.end, within.end) - max(entry.start, within.start) for entry in own)
+    return sum(max(length, timedelta()) // timedelta(minutes=1) for length in lengths)

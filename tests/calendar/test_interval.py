@@ -72,6 +72,13 @@ def test_minutes_are_whole_and_rounded_down() -> None:
     assert Interval(start=MONDAY, end=MONDAY + timedelta(seconds=59, milliseconds=999)).minutes == 0
 
 
+def test_a_run_over_new_year_is_split_by_year() -> None:
+    """From 23:30 on 31 December to 02:00, half an hour belongs to the old year and two hours to the new one."""
+    run = between("2026-12-31 23:30", "2027-01-01 02:00")
+    years = (between("2026-01-01 00:00", "2027-01-01 00:00"), between("2027-01-01 00:00", "2028-01-01 00:00"))
+    assert [part.minutes for year in years if (part := run.clip(year))] == [30, 120]
+
+
 def test_expand_moves_both_ends_outwards() -> None:
     """A setup before and a gap after are added; negative amounts shrink."""
     assert at(30, 60).expand(10 * MINUTE, 5 * MINUTE) == at(20, 65)

@@ -320,6 +320,29 @@ def test_the_minutes_of_a_person_are_limited_by_week() -> None:
         assert (found["limit_minutes"], found["used_minutes"]) == ("120", "60")
 
 
+@given(st.lists(steps, max_size=8), steps, st.integers(1, 1440), st.integers(1, 10_080))
+def test_the_minutes_of_a_person_agree_with_counting(before: list[Entry], new: Entry, daily: int, weekly: int) -> None:
+    """An entry is accepted exactly if no day and no week has more than its limit, minute by minute."""
+    rules = BookingRules(max_overlap=1000, max_minutes_per_person_day=daily, max_minutes_per_person_week=weekly)
+    pages = empty_pages()
+    for each in before:
+        pages = pages.occupy(each.model_copy(update={"person": PERSON}), BookingRules(max_overlap=1000))
+    wish = new.model_copy(update={"person": PERSON})
+    others = [minutes_in([each.interval]) for each in pages.entries if each.holder != new.holder]
+    own = minutes_in([wish.interval])
+    is_allowed = all(
+        sum(len({minute for minute in each if minute // length == period}) for each in (*others, own)) <= limit
+        for length, limit in ((1440, daily), (10_080, weekly))
+        for period in {minute // length for minute in own}
+    )
+    try:
+        pages.occupy(wish, rules)
+    except Precondition:
+        assert not is_allowed
+    else:
+        assert is_allowed
+
+
 # --- mistakes of the caller -------------------------------------------------------------------
 
 
