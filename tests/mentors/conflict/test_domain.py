@@ -33,9 +33,9 @@ def works_in(organisation: str, credit_code: str = "", role: str = "") -> Mentor
 @pytest.mark.parametrize("review", [False, True])
 def test_a_mentor_without_interests_has_no_conflict(review: bool) -> None:
     """Work in another organisation and shares in another startup are no conflict."""
-    others = {"affiliations": (Affiliation(organisation="松江材料公司", credit_code=OTHER_CODE, role="董事长"),)}
+    others = (Affiliation(organisation="松江材料公司", credit_code=OTHER_CODE, role="董事长"),)
     assert found(mentor(), review=review) == []
-    assert found(mentor(organisation="吉林大学", **others), review=review) == []
+    assert found(mentor(organisation="吉林大学", affiliations=others), review=review) == []
     assert found(mentor(holdings=(Holding(startup="startups/other", share_per_mille=5),)), review=review) == []
 
 
@@ -124,7 +124,7 @@ def reviewed(sessions: Mentee | None, where: Residence | None) -> tuple[Conflict
 
 
 def test_a_mentor_of_the_startup_does_not_judge_it() -> None:
-    """A confirmed session is a conflict, with their number and the day of the last; other mentors' sessions are none."""
+    """A confirmed session is a conflict that names their number and the last day; those of other mentors are none."""
     [conflict] = reviewed(mentee(3), None)
     assert (conflict.kind, conflict.basis) == (ConflictKind.MENTOR_OF, ("3", str(day(-9))))
     assert reviewed(mentee(3, of="mentors/m2"), None) == ()
@@ -141,9 +141,7 @@ def test_a_mentor_of_the_space_does_not_judge_its_tenants() -> None:
     assert (conflict.kind, conflict.basis) == (ConflictKind.SAME_SPACE, ("spaces/s1",))
 
 
-@pytest.mark.parametrize(
-    "where", [tenant_of("spaces/s2"), tenant_of("spaces/s1", -30, 0), tenant_of("spaces/s1", 1)]
-)
+@pytest.mark.parametrize("where", [tenant_of("spaces/s2"), tenant_of("spaces/s1", -30, 0), tenant_of("spaces/s1", 1)])
 def test_another_space_or_another_time_is_no_conflict(where: Residence) -> None:
     """A stay in another space, one that has ended, and one that has not begun do not matter."""
     assert reviewed(None, where) == ()
