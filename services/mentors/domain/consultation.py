@@ -1,15 +1,16 @@
 """The consultation: a mentor advises one or more startups in a period, on record."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, StringConstraints
 
 from libs.common.domain.dates import Day
 from libs.common.domain.entity import Entity, Value
 from libs.common.domain.text import Line
-from services.mentors.domain.evidence import Evidence
+from services.mentors.domain.evidence import Evidence, MissingEvidence, missing_evidence
 from services.mentors.domain.mentor import Format
 from services.mentors.domain.names import StartupName
 
@@ -75,7 +76,7 @@ class ServiceState(StrEnum):
 class Service(Value):
     """What one startup received. `space` is where it was a tenant on the day; empty if nowhere.
 
-    `district` and `zone` are the space's, or the startup's if it was no tenant.
+    `district` and `zone` are the space's, or the startup's if it was no tenant. It counts while it is CONFIRMED.
     """
 
     startup: str
@@ -88,6 +89,12 @@ class Service(Value):
     comment: str = ""
     dispute_reason: str = ""
     answer_time: datetime | None = None
+
+    def seen_from(self, scopes: Collection[str]) -> Self:
+        """Copy the service without what the startup says of it, unless it is within these scopes."""
+        if any(name in scopes for name in (self.startup, self.space, self.district, self.zone) if name):
+            return self
+        return self.model_copy(update={"rating": 0, "comment": "", "dispute_reason": ""})
 
 
 class Participant(Value):
@@ -124,6 +131,11 @@ class Correction(Value):
     topic: str
     result: str
     advice: str
+    format: Format | None = None
+    place: str = ""
+    problem: str = ""
+    participants: tuple[Participant, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
 
 
 class Consultation(Entity):
@@ -168,6 +180,24 @@ class Consultation(Entity):
     def minutes(self) -> int:
         """The length in whole minutes."""
         return int((self.end_time - self.start_time).total_seconds()) // 60
+
+    def seen_from(self, scopes: Collection[str]) -> Self:
+        """Copy the consultation as it is shown within these scopes.
+
+        The mentor's side sees everything, others the ratings, comments and disputes of their own startups only.
+        """
+        if self.mentor in scopes:
+            return self
+        return self.with_(services=tuple(service.seen_from(scopes) for service in self.services))
+
+    @property
+    def missing_evidence(self) -> tuple[MissingEvidence, ...]:
+        """What an audit of the record would miss; nothing before there is a record."""
+        if self.state not in RECORDED:
+            return ()
+        claimed = [service.state for service in self.services if service.state is not ServiceState.REJECTED]
+        is_confirmed = bool(claimed) and set(claimed) == {ServiceState.CONFIRMED}
+        return missing_evidence(self.evidence, is_confirmed=is_confirmed)
 
 
 Ratings = Annotated[int, Field(ge=0, le=5)]

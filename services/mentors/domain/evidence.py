@@ -1,5 +1,6 @@
 """Documents that prove something, kept elsewhere and named by link and hash."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -32,3 +33,18 @@ class Evidence(Value):
     title: Line = ""
     link: Link
     sha256: Sha256
+
+
+class MissingEvidence(StrEnum):
+    """What audits of paid mentoring require, beside agreements and payments: 签到表, 照片, 服务通知, 确认."""
+
+    SIGN_IN_SHEET = "SIGN_IN_SHEET"
+    PHOTO = "PHOTO"
+    NOTICE = "NOTICE"
+    CONFIRMATION = "CONFIRMATION"
+
+
+def missing_evidence(evidence: Iterable[Evidence], *, is_confirmed: bool) -> tuple[MissingEvidence, ...]:
+    """Return what an audit would miss, in a fixed order."""
+    proved = {document.kind.value for document in evidence} | ({"CONFIRMATION"} if is_confirmed else set())
+    return tuple(each for each in MissingEvidence if each.value not in proved)
