@@ -2,11 +2,13 @@
 
 from datetime import date, datetime
 
-from libs.common.domain.entity import Change, Fact, Value
+from libs.common.domain.entity import Change, Entity, Fact, Value
 from libs.common.domain.errors import Precondition
 from libs.common.domain.names import Etag
 from services.mentors.domain.appointment import end_all
+from services.mentors.domain.consultation import Consultation
 from services.mentors.domain.contact import MentorContact
+from services.mentors.domain.mentee import Mentee
 from services.mentors.domain.mentor import Mentor, MentorSpec, RetireReason, State
 from services.mentors.domain.names import MentorName
 from services.mentors.domain.nomination import Nomination
@@ -60,6 +62,27 @@ def forget(
     )
     removes = tuple(entity for entity in (contact, nomination) if entity is not None)
     return Change(forgotten, saves=(forgotten,), removes=removes, facts=(MentorForgotten.of(forgotten),))
+
+
+def forget_in_consultation(consultation: Consultation) -> Change[None]:
+    """Delete the mentor's name from a consultation, and the mentor from those who took part."""
+    name = consultation.mentor_display_name
+    others = tuple(each for each in consultation.participants if each.startup or each.display_name != name)
+    return Change(None, saves=(consultation.with_(mentor_display_name="", participants=others),))
+
+
+def forget_in_mentee(mentee: Mentee, *, mentor: str) -> Change[None]:
+    """Delete the mentor's name from what counts for a startup."""
+    relations = tuple(
+        each.model_copy(update={"mentor_display_name": ""}) if each.mentor == mentor else each
+        for each in mentee.relations
+    )
+    return Change(None, saves=(mentee.with_(relations=relations),))
+
+
+def forget_entirely(entity: Entity) -> Change[None]:
+    """Delete an entity that says nothing but what the mentor noted."""
+    return Change(None, removes=(entity,))
 
 
 def finish(mentor: Mentor) -> Change[None]:

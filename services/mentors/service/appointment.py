@@ -10,11 +10,12 @@ from libs.common.domain.profile import City
 from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Clock
 from libs.common.store.command import Load, optional
-from services.mentors.domain import appointment, forgetting
+from services.mentors.domain import appointment
 from services.mentors.domain.appointment import CertificateNumber, certificate_name
 from services.mentors.domain.mentor import Mentor
 from services.mentors.domain.profile import MentorsProfile
 from services.mentors.service.appointer import load_appointer
+from services.mentors.service.forgetting import Forgetting
 from services.mentors.store import MentorsStore
 
 log = structlog.get_logger()
@@ -29,6 +30,7 @@ class Appointments:
         self._city = city
         self._zone = ZoneInfo(city.time_zone)
         self._term_months = profile.appointment.term_months
+        self._forgetting = Forgetting(store)
 
     async def appoint(self, command: appointment.AppointMentor, ctx: CallContext) -> Mentor:
         """Appoint a mentor. Taken (CERTIFICATE_NUMBER_TAKEN, ALREADY_APPOINTED), Precondition (WRONG_MENTOR_STATE)."""
@@ -76,7 +78,7 @@ class Appointments:
         """Timer: move a mentor to the state of today, or finish forgetting the person. Precondition (NOT_DUE)."""
         known = await self._store.get(Mentor, name, ctx)
         if known.forget_time is not None:  # this never changes back
-            await self._store.commit(ctx, Load(Mentor, name), decide=forgetting.finish)
+            await self._forgetting.finish(name, ctx)
             return
         decide = partial(appointment.advance, city=self._city, today=self._clock.today(self._zone))
         advanced = await self._store.commit(ctx, Load(Mentor, name), decide=decide)
