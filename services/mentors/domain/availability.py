@@ -250,8 +250,8 @@ def occupy(
     try:
         return pages.occupy(entry, availability.rules)
     except Taken as taken:
-        free = _next_free(pages, entry, availability, city, now)
-        raise Taken("TIME_TAKEN", taken.message, **{**taken.metadata, "next_free": free}) from None
+        metadata: dict[str, Any] = {**taken.metadata, "next_free": _next_free(pages, entry, availability, city, now)}
+        raise Taken("TIME_TAKEN", taken.message, **metadata) from None
 
 
 def _next_free(pages: Pages, entry: Entry, availability: Availability, city: CityHours, now: datetime) -> str:

@@ -42,7 +42,7 @@ class AvailabilityRpc(AvailabilityServiceServicer):
 
     async def BlockTime(self, request: pb.BlockTimeRequest, context: Any) -> pb.Block:
         command = decode(request, block.BlockTime)
-        blocked = await self._blocks.block(command, call_context())
+        blocked = await self._blocks.block_time(command, call_context())
         return encode(blocked, pb.Block)
 
     async def GetBlock(self, request: pb.GetBlockRequest, context: Any) -> pb.Block:
@@ -52,7 +52,7 @@ class AvailabilityRpc(AvailabilityServiceServicer):
 
     async def UnblockTime(self, request: pb.UnblockTimeRequest, context: Any) -> pb.Block:
         command = decode(request, block.UnblockTime)
-        unblocked = await self._blocks.unblock(command, call_context())
+        unblocked = await self._blocks.unblock_time(command, call_context())
         return encode(unblocked, pb.Block)
 
     async def ListCommitments(self, request: pb.ListCommitmentsRequest, context: Any) -> pb.Commitments:

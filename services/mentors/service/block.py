@@ -26,7 +26,7 @@ class Blocks:
         self._names = names
         self._city = city
 
-    async def block(self, command: block.BlockTime, ctx: CallContext) -> Block:
+    async def block_time(self, command: block.BlockTime, ctx: CallContext) -> Block:
         """Occupy a mentor's time. Taken (TIME_TAKEN), Precondition (PERSON_FORGOTTEN), Invalid, NotFound."""
         occurrences = command.occurrences(self._city.zone, self._clock.now())
         names = block.pages_of(command.mentor, occurrences, self._city.zone)
@@ -50,7 +50,7 @@ class Blocks:
         """Return one block. NotFound (BLOCK_NOT_FOUND)."""
         return await self._store.get(Block, query.name, ctx)
 
-    async def unblock(self, command: block.UnblockTime, ctx: CallContext) -> Block:
+    async def unblock_time(self, command: block.UnblockTime, ctx: CallContext) -> Block:
         """Free the time of a block. Precondition (ALREADY_UNBLOCKED), Stale (ETAG_MISMATCH), Invalid, NotFound."""
         known = await self._store.get(Block, command.name, ctx)  # it never gets further occurrences
         names = block.pages_of(known.mentor, known.occurrences, self._city.zone)
