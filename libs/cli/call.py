@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 
 from libs.cli.assignments import parse_assignments
 from libs.cli.catalogue import CATALOGUE, is_stateful
-from libs.cli.console import out
+from libs.cli.console import join_words, out
 from libs.cli.contract import bearer, new_request, service_of, services_of, unary
 from libs.cli.encoding import decode_text, ensure_decoded
 from libs.cli.errors import CliError
@@ -95,7 +95,7 @@ def _find_server(
     if not matches:
         raise CliError(f"No service called {service!r} is running. {suggest(service, known)}")
     if len(matches) > 1:
-        names = " and ".join(candidate for candidate, *_ in matches)
+        names = join_words([candidate for candidate, *_ in matches], "and")
         raise CliError(f"{service} exists in {names}: name one of them, as in `hatchery call {matches[0][0]} …`.")
     return matches[0][1:]
 

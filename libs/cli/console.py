@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Any, cast
 
@@ -47,3 +48,8 @@ def can_encode(text: str, console: Console) -> bool:
 def print_line(text: str, style: str = "") -> None:
     """Print a message for people, unwrapped and without interpreting any markup in it."""
     err.print(text, style=style, markup=False, soft_wrap=True)
+
+
+def join_words(words: Sequence[str], last: str) -> str:
+    """Join words with commas, and the last one with a word of its own: `a, b and c`."""
+    return f" {last} ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else "".join(words)

@@ -18,7 +18,7 @@ from libs.api.hatchery.operations.v1.operations_pb2 import (
 from libs.api.hatchery.operations.v1.operations_pb2_grpc import OperationsServiceStub
 from libs.cli.call import complete_services
 from libs.cli.catalogue import is_stateful
-from libs.cli.console import print_line
+from libs.cli.console import join_words, print_line
 from libs.cli.contract import bearer
 from libs.cli.errors import CliError
 from libs.cli.home import HOME, Home, HomeOption
@@ -42,7 +42,7 @@ def list_parked(service: Service = "", home: HomeOption = HOME) -> None:
                 count += 1
                 print("\n".join(_lines(name, fact)))
     if not count:
-        print_line(f"No fact is parked in {' or '.join(services)}.")
+        print_line(f"No fact is parked in {join_words(services, 'or')}.")
 
 
 @app.command()

@@ -113,7 +113,10 @@ def test_call_lists_what_can_be_called(hatchery: LocalHatchery) -> None:
             "start_date must be a day such as 2026-03-31, not 'tomorrow'",
         ),
         (("spaces", "RegisterTenant", "start_date=2027-02-29"), "2027-02-29 is not a day of the calendar: February"),
-        (("OperationsService", "GetStatus"), "OperationsService exists in spaces and startups: name one of them"),
+        (
+            ("OperationsService", "GetStatus"),
+            "OperationsService exists in spaces, mentors and startups: name one of them",
+        ),
         (("spaces", "ListSpaces", "--address", "127.0.0.1:1"), "Nothing answers at 127.0.0.1:1"),
         (("spaces", "ListSpaces", "--role", "operater"), "There is no role 'operater'. Did you mean operator"),
     ],
@@ -198,13 +201,14 @@ def test_without_an_issuer_there_is_no_token(tmp_path: Path) -> None:
 def test_status_shows_every_service(hatchery: LocalHatchery) -> None:
     """Health, relay, unpublished and parked facts and the lag of inboxes, for people and for programs."""
     rows = {row["service"]: row for row in json.loads(hatchery("status", "--json").stdout)}
-    assert set(rows) == {"spaces", "startups"}
+    assert set(rows) == {"spaces", "mentors", "startups"}
     assert {row["health"] for row in rows.values()} == {"SERVING"}
     assert rows["spaces"]["relay"] is True
     assert set(rows["spaces"]["inboxes"]["startups"]) == {"pending", "in_flight"}
     table = hatchery("status").stdout
     assert rows["startups"]["address"] in table
     assert "spaces 0+0" in table
+    assert set(rows["mentors"]["inboxes"]) == {"spaces", "startups"}
 
 
 def test_status_fails_when_a_service_does_not_serve(tmp_path: Path) -> None:
@@ -227,7 +231,7 @@ def test_a_run_file_of_another_version_is_named(tmp_path: Path, text: str) -> No
 
 async def test_parked_facts_can_be_shown_and_replayed(hatchery: LocalHatchery) -> None:
     """A fact that fails is listed and shown with its error, and stays parked while the cause lasts."""
-    assert "No fact is parked in spaces or startups." in hatchery("parked", "list").stderr
+    assert "No fact is parked in spaces, mentors or startups." in hatchery("parked", "list").stderr
     seed = hatchery.home.folder / "nats" / "keys" / "admin.nk"
     client = await nats.connect(f"nats://{hatchery.home.running().nats}", nkeys_seed=str(seed))
     try:

@@ -9,6 +9,7 @@ from libs.api.hatchery.spaces.v1.space_pb2 import CreateSpaceRequest, Space, Upd
 from libs.api.hatchery.spaces.v1.tenancy_pb2 import EndTenancyRequest, ListTenanciesRequest, Tenancy
 from libs.api.hatchery.startups.v1.startup_pb2 import Startup, StartupSpec
 from libs.cli.assignments import parse_assignments
+from libs.cli.console import join_words
 from libs.cli.dates import Today
 from libs.cli.errors import CliError
 from libs.cli.messages import fill
@@ -109,3 +110,11 @@ def test_suggestions_are_few_or_everything() -> None:
     assert suggest("listspace", ["ListSpaces", "GetSpace", "EndTenancy"]).startswith("Did you mean ListSpaces")
     assert suggest("xyz", ["ListSpaces", "EndTenancy"]) == "Known: ListSpaces, EndTenancy."
     assert suggest("xyz", []) == "There are none."
+
+
+@pytest.mark.parametrize(
+    ("words", "joined"), [([], ""), (["spaces"], "spaces"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_words_are_joined_as_people_write_them(words: list[str], joined: str) -> None:
+    """Commas between the words, and the last one set apart by a word."""
+    assert join_words(words, "and") == joined
