@@ -11,16 +11,20 @@ import structlog
 from libs.common.domain.entity import Change, Entity
 from libs.common.rpc.context import CallContext
 from libs.common.store.command import Load
-from services.mentors.domain import forgetting
+from services.mentors.domain import forgetting, panel_forgetting
 from services.mentors.domain.consultation import Consultation
 from services.mentors.domain.mentee import Mentee
 from services.mentors.domain.mentor import Mentor
 from services.mentors.domain.note import ConsultationNote
+from services.mentors.domain.panel import ConflictDeclaration, Panel, PanelDraw
+from services.mentors.domain.secondment import Secondment
 from services.mentors.store import MentorsStore
 
 log = structlog.get_logger()
 
 BATCH = 200
+#: The lists of a panel that name mentors.
+PANEL_LISTS = ("members", "substitutes", "departures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,23 @@ TRACES = (
         Mentee,
         lambda mentor: {"relations": {"$elemMatch": {"mentor": mentor, "mentor_display_name": {"$ne": ""}}}},
         lambda mentor: partial(forgetting.forget_in_mentee, mentor=mentor),
+    ),
+    # --- panels and secondments ---
+    Traces(ConflictDeclaration, lambda mentor: {"mentor": mentor}, lambda _: forgetting.forget_entirely),
+    Traces(
+        Panel,
+        lambda mentor: {"$or": [{path: panel_forgetting.names(mentor)} for path in PANEL_LISTS]},
+        lambda mentor: partial(panel_forgetting.forget_in_panel, mentor=mentor),
+    ),
+    Traces(
+        PanelDraw,
+        lambda mentor: {"candidates": panel_forgetting.names(mentor)},
+        lambda mentor: partial(panel_forgetting.forget_in_draw, mentor=mentor),
+    ),
+    Traces(
+        Secondment,
+        lambda mentor: {"mentor": mentor, "mentor_display_name": {"$ne": ""}},
+        lambda _: panel_forgetting.forget_in_secondment,
     ),
 )
 

@@ -5,6 +5,7 @@ Mentors: who is appointed, when they are free, what they did, and what of it cou
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -201,6 +202,37 @@ class Consultation(_message.Message):
     SERVICE_STATE_REJECTED: Consultation.ServiceState.ValueType  # 5
     """The dispute was upheld: the service does not count."""
 
+    class _MissingEvidence:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _MissingEvidenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Consultation._MissingEvidence.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        MISSING_EVIDENCE_UNSPECIFIED: Consultation._MissingEvidence.ValueType  # 0
+        """Not specified."""
+        MISSING_EVIDENCE_SIGN_IN_SHEET: Consultation._MissingEvidence.ValueType  # 1
+        """Sign-in sheet (签到表)."""
+        MISSING_EVIDENCE_PHOTO: Consultation._MissingEvidence.ValueType  # 2
+        """Photo of the activity."""
+        MISSING_EVIDENCE_NOTICE: Consultation._MissingEvidence.ValueType  # 3
+        """Notice of the activity (服务通知)."""
+        MISSING_EVIDENCE_CONFIRMATION: Consultation._MissingEvidence.ValueType  # 4
+        """The confirmation of a startup."""
+
+    class MissingEvidence(_MissingEvidence, metaclass=_MissingEvidenceEnumTypeWrapper):
+        """What an audit would miss."""
+
+    MISSING_EVIDENCE_UNSPECIFIED: Consultation.MissingEvidence.ValueType  # 0
+    """Not specified."""
+    MISSING_EVIDENCE_SIGN_IN_SHEET: Consultation.MissingEvidence.ValueType  # 1
+    """Sign-in sheet (签到表)."""
+    MISSING_EVIDENCE_PHOTO: Consultation.MissingEvidence.ValueType  # 2
+    """Photo of the activity."""
+    MISSING_EVIDENCE_NOTICE: Consultation.MissingEvidence.ValueType  # 3
+    """Notice of the activity (服务通知)."""
+    MISSING_EVIDENCE_CONFIRMATION: Consultation.MissingEvidence.ValueType  # 4
+    """The confirmation of a startup."""
+
     @_typing.final
     class Service(_message.Message):
         """What one startup received."""
@@ -334,11 +366,11 @@ class Consultation(_message.Message):
         """What is to be done. Required; at most 200 characters."""
         @_builtins.property
         def due_date(self) -> _date_pb2.Date:
-            """Day by which it is to be done. Years 1900 to 2200."""
+            """Day by which it is to be done; within ten years."""
 
         @_builtins.property
         def done_date(self) -> _date_pb2.Date:
-            """Day on which it was done; unset while it is open. Years 1900 to 2200."""
+            """Day on which it was done, today or earlier; unset while it is open."""
 
         def __init__(
             self,
@@ -366,6 +398,11 @@ class Consultation(_message.Message):
         TOPIC_FIELD_NUMBER: _builtins.int
         RESULT_FIELD_NUMBER: _builtins.int
         ADVICE_FIELD_NUMBER: _builtins.int
+        FORMAT_FIELD_NUMBER: _builtins.int
+        PLACE_FIELD_NUMBER: _builtins.int
+        PROBLEM_FIELD_NUMBER: _builtins.int
+        PARTICIPANTS_FIELD_NUMBER: _builtins.int
+        NEXT_STEPS_FIELD_NUMBER: _builtins.int
         kind: Global___Consultation.Kind.ValueType
         """Kind of the consultation, as it was logged before."""
         topic: _builtins.str
@@ -374,6 +411,12 @@ class Consultation(_message.Message):
         """Result, as it was logged before."""
         advice: _builtins.str
         """Advice, as it was logged before."""
+        format: _profession_pb2.Format.ValueType
+        """How mentor and startups met, as it was logged before."""
+        place: _builtins.str
+        """Place, as it was logged before."""
+        problem: _builtins.str
+        """Problem, as it was logged before."""
         @_builtins.property
         def correct_time(self) -> _timestamp_pb2.Timestamp:
             """When it was corrected."""
@@ -386,6 +429,14 @@ class Consultation(_message.Message):
         def end_time(self) -> _timestamp_pb2.Timestamp:
             """When the consultation ended, as it was logged before."""
 
+        @_builtins.property
+        def participants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consultation.Participant]:
+            """Who took part, as it was logged before."""
+
+        @_builtins.property
+        def next_steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consultation.NextStep]:
+            """Next steps, as they were logged before."""
+
         def __init__(
             self,
             *,
@@ -396,10 +447,15 @@ class Consultation(_message.Message):
             topic: _builtins.str = ...,
             result: _builtins.str = ...,
             advice: _builtins.str = ...,
+            format: _profession_pb2.Format.ValueType = ...,
+            place: _builtins.str = ...,
+            problem: _builtins.str = ...,
+            participants: _abc.Iterable[Global___Consultation.Participant] | None = ...,
+            next_steps: _abc.Iterable[Global___Consultation.NextStep] | None = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["correct_time", b"correct_time", "end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "correct_time", b"correct_time", "end_time", b"end_time", "kind", b"kind", "result", b"result", "start_time", b"start_time", "topic", b"topic"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "correct_time", b"correct_time", "end_time", b"end_time", "format", b"format", "kind", b"kind", "next_steps", b"next_steps", "participants", b"participants", "place", b"place", "problem", b"problem", "result", b"result", "start_time", b"start_time", "topic", b"topic"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -435,6 +491,7 @@ class Consultation(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    MISSING_EVIDENCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `consultations/{consultation}`. Assigned by the service."""
     mentor: _builtins.str
@@ -531,6 +588,10 @@ class Consultation(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When it was last changed."""
 
+    @_builtins.property
+    def missing_evidence(self) -> _containers.RepeatedScalarFieldContainer[Global___Consultation.MissingEvidence.ValueType]:
+        """What an audit of the record would miss; empty before it is logged."""
+
     def __init__(
         self,
         *,
@@ -566,10 +627,11 @@ class Consultation(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        missing_evidence: _abc.Iterable[Global___Consultation.MissingEvidence.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "due_time", b"due_time", "end_time", b"end_time", "log_time", b"log_time", "start_time", b"start_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "appointed", b"appointed", "corrections", b"corrections", "create_time", b"create_time", "districts", b"districts", "due_time", b"due_time", "end_reason", b"end_reason", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "format", b"format", "kind", b"kind", "log_time", b"log_time", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "minutes", b"minutes", "moves", b"moves", "name", b"name", "next_steps", b"next_steps", "participants", b"participants", "place", b"place", "problem", b"problem", "question", b"question", "result", b"result", "services", b"services", "spaces", b"spaces", "start_time", b"start_time", "startups", b"startups", "state", b"state", "topic", b"topic", "update_time", b"update_time", "walk_in", b"walk_in"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "appointed", b"appointed", "corrections", b"corrections", "create_time", b"create_time", "districts", b"districts", "due_time", b"due_time", "end_reason", b"end_reason", "end_time", b"end_time", "etag", b"etag", "evidence", b"evidence", "format", b"format", "kind", b"kind", "log_time", b"log_time", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "minutes", b"minutes", "missing_evidence", b"missing_evidence", "moves", b"moves", "name", b"name", "next_steps", b"next_steps", "participants", b"participants", "place", b"place", "problem", b"problem", "question", b"question", "result", b"result", "services", b"services", "spaces", b"spaces", "start_time", b"start_time", "startups", b"startups", "state", b"state", "topic", b"topic", "update_time", b"update_time", "walk_in", b"walk_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -688,7 +750,7 @@ class ListConsultationsRequest(_message.Message):
     page_token: _builtins.str
     """The next_page_token of the previous page of the same query. At most 1,000 characters."""
     order_by: _builtins.str
-    """Order of the list: `start_time`, which is the default, or `create_time`; ` desc` may follow. At most 40 characters."""
+    """Order of the list: `start_time`, which is the default; ` desc` may follow. At most 40 characters."""
     mentor: _builtins.str
     """Only consultations of this mentor, `mentors/{mentor}`. At most 80 characters."""
     startup: _builtins.str
@@ -1026,3 +1088,399 @@ class CancelConsultationRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelConsultationRequest: _TypeAlias = CancelConsultationRequest  # noqa: Y015
+
+@_typing.final
+class ConsultationRecord(_message.Message):
+    """--- records ---
+
+    What people enter about a consultation that was held.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    TOPIC_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
+    NEXT_STEPS_FIELD_NUMBER: _builtins.int
+    kind: Global___Consultation.Kind.ValueType
+    """Kind of the consultation. Must be given for a walk-in."""
+    format: _profession_pb2.Format.ValueType
+    """How mentor and startups met. Must be given for a walk-in."""
+    topic: _builtins.str
+    """What it was about. Must be given for a walk-in. At most 120 characters."""
+    place: _builtins.str
+    """Where mentor and startups met. At most 200 characters."""
+    problem: _builtins.str
+    """The problem of the startup. At most 4,000 characters."""
+    advice: _builtins.str
+    """What the mentor advised. At most 4,000 characters."""
+    result: _builtins.str
+    """What came of it. At most 4,000 characters."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When it began. Must be given for a walk-in."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended; after the start, and within 24 hours of it. Must be given for a walk-in."""
+
+    @_builtins.property
+    def participants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consultation.Participant]:
+        """Who took part. At most 50."""
+
+    @_builtins.property
+    def next_steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consultation.NextStep]:
+        """What is to be done next. At most 20."""
+
+    def __init__(
+        self,
+        *,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+        kind: Global___Consultation.Kind.ValueType = ...,
+        format: _profession_pb2.Format.ValueType = ...,
+        topic: _builtins.str = ...,
+        place: _builtins.str = ...,
+        participants: _abc.Iterable[Global___Consultation.Participant] | None = ...,
+        problem: _builtins.str = ...,
+        advice: _builtins.str = ...,
+        result: _builtins.str = ...,
+        next_steps: _abc.Iterable[Global___Consultation.NextStep] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["advice", b"advice", "end_time", b"end_time", "format", b"format", "kind", b"kind", "next_steps", b"next_steps", "participants", b"participants", "place", b"place", "problem", b"problem", "result", b"result", "start_time", b"start_time", "topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationRecord: _TypeAlias = ConsultationRecord  # noqa: Y015
+
+@_typing.final
+class LogConsultationRequest(_message.Message):
+    """Request message for [ConsultationService.LogConsultation][hatchery.mentors.v1.ConsultationService.LogConsultation]."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    STARTUPS_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The scheduled consultation that was held, `consultations/{consultation}`; empty for a walk-in. At most 80
+    characters.
+    """
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`. Required; at most 80 characters."""
+    request_id: _builtins.str
+    """Identifies the request, so that a retry has no further effect. Letters, digits, `.`, `_` and `-`; at most 64
+    characters.
+    """
+    @_builtins.property
+    def startups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The startups that took part, `startups/{startup}`, each at most 80 characters and named once. At least one must be
+        given for a walk-in; a scheduled consultation has its startup, and those named here came along. At most 20.
+        """
+
+    @_builtins.property
+    def record(self) -> Global___ConsultationRecord:
+        """What is recorded. What is left out of a scheduled consultation is as it was agreed."""
+
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Evidence]:
+        """Documents that prove it. At most 20."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        startups: _abc.Iterable[_builtins.str] | None = ...,
+        record: Global___ConsultationRecord | None = ...,
+        evidence: _abc.Iterable[_evidence_pb2.Evidence] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "mentor", b"mentor", "name", b"name", "record", b"record", "request_id", b"request_id", "startups", b"startups"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogConsultationRequest: _TypeAlias = LogConsultationRequest  # noqa: Y015
+
+@_typing.final
+class CorrectConsultationRequest(_message.Message):
+    """Request message for
+    [ConsultationService.CorrectConsultation][hatchery.mentors.v1.ConsultationService.CorrectConsultation].
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    RECORD_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the consultation, `consultations/{consultation}`. Required; at most 80 characters."""
+    etag: _builtins.str
+    """If set, the record is corrected only if the consultation still has this etag. At most 64 characters."""
+    request_id: _builtins.str
+    """Identifies the request, so that a retry has no further effect. Letters, digits, `.`, `_` and `-`; at most 64
+    characters.
+    """
+    @_builtins.property
+    def record(self) -> Global___ConsultationRecord:
+        """The new values. Required."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The fields of ConsultationRecord to correct, `*` for all. Required; at most 50 paths."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        record: Global___ConsultationRecord | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record", "update_mask", b"update_mask"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "record", b"record", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CorrectConsultationRequest: _TypeAlias = CorrectConsultationRequest  # noqa: Y015
+
+@_typing.final
+class ConfirmConsultationRequest(_message.Message):
+    """Request message for
+    [ConsultationService.ConfirmConsultation][hatchery.mentors.v1.ConsultationService.ConfirmConsultation].
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STARTUP_FIELD_NUMBER: _builtins.int
+    RATING_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the consultation, `consultations/{consultation}`. Required; at most 80 characters."""
+    startup: _builtins.str
+    """The startup whose answer it is, `startups/{startup}`. Required; at most 80 characters."""
+    rating: _builtins.int
+    """Rating of the consultation; 0 is none. 0 to 5."""
+    comment: _builtins.str
+    """Comment on the consultation. At most 4,000 characters."""
+    etag: _builtins.str
+    """If set, the record is confirmed only if the consultation still has this etag. At most 64 characters."""
+    request_id: _builtins.str
+    """Identifies the request, so that a retry has no further effect. Letters, digits, `.`, `_` and `-`; at most 64
+    characters.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        startup: _builtins.str = ...,
+        rating: _builtins.int = ...,
+        comment: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "etag", b"etag", "name", b"name", "rating", b"rating", "request_id", b"request_id", "startup", b"startup"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConfirmConsultationRequest: _TypeAlias = ConfirmConsultationRequest  # noqa: Y015
+
+@_typing.final
+class DisputeConsultationRequest(_message.Message):
+    """Request message for
+    [ConsultationService.DisputeConsultation][hatchery.mentors.v1.ConsultationService.DisputeConsultation].
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STARTUP_FIELD_NUMBER: _builtins.int
+    DISPUTE_REASON_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the consultation, `consultations/{consultation}`. Required; at most 80 characters."""
+    startup: _builtins.str
+    """The startup whose answer it is, `startups/{startup}`. Required; at most 80 characters."""
+    dispute_reason: _builtins.str
+    """What is wrong with the record. Required; at most 4,000 characters."""
+    etag: _builtins.str
+    """If set, the record is disputed only if the consultation still has this etag. At most 64 characters."""
+    request_id: _builtins.str
+    """Identifies the request, so that a retry has no further effect. Letters, digits, `.`, `_` and `-`; at most 64
+    characters.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        startup: _builtins.str = ...,
+        dispute_reason: _builtins.str = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dispute_reason", b"dispute_reason", "etag", b"etag", "name", b"name", "request_id", b"request_id", "startup", b"startup"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisputeConsultationRequest: _TypeAlias = DisputeConsultationRequest  # noqa: Y015
+
+@_typing.final
+class ResolveDisputeRequest(_message.Message):
+    """Request message for [ConsultationService.ResolveDispute][hatchery.mentors.v1.ConsultationService.ResolveDispute]."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Resolution:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ResolutionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ResolveDisputeRequest._Resolution.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        RESOLUTION_UNSPECIFIED: ResolveDisputeRequest._Resolution.ValueType  # 0
+        """Not specified."""
+        RESOLUTION_UPHELD: ResolveDisputeRequest._Resolution.ValueType  # 1
+        """The startup is right: its service is rejected."""
+        RESOLUTION_DISMISSED: ResolveDisputeRequest._Resolution.ValueType  # 2
+        """The record is right: the service is confirmed."""
+
+    class Resolution(_Resolution, metaclass=_ResolutionEnumTypeWrapper):
+        """How a dispute ends."""
+
+    RESOLUTION_UNSPECIFIED: ResolveDisputeRequest.Resolution.ValueType  # 0
+    """Not specified."""
+    RESOLUTION_UPHELD: ResolveDisputeRequest.Resolution.ValueType  # 1
+    """The startup is right: its service is rejected."""
+    RESOLUTION_DISMISSED: ResolveDisputeRequest.Resolution.ValueType  # 2
+    """The record is right: the service is confirmed."""
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STARTUP_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the consultation, `consultations/{consultation}`. Required; at most 80 characters."""
+    startup: _builtins.str
+    """The startup that disputes the record, `startups/{startup}`. Required; at most 80 characters."""
+    resolution: Global___ResolveDisputeRequest.Resolution.ValueType
+    """How the dispute ends. Required."""
+    etag: _builtins.str
+    """If set, the dispute is resolved only if the consultation still has this etag. At most 64 characters."""
+    request_id: _builtins.str
+    """Identifies the request, so that a retry has no further effect. Letters, digits, `.`, `_` and `-`; at most 64
+    characters.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        startup: _builtins.str = ...,
+        resolution: Global___ResolveDisputeRequest.Resolution.ValueType = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "name", b"name", "request_id", b"request_id", "resolution", b"resolution", "startup", b"startup"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveDisputeRequest: _TypeAlias = ResolveDisputeRequest  # noqa: Y015
+
+@_typing.final
+class AddEvidenceRequest(_message.Message):
+    """Request message for [ConsultationService.AddEvidence][hatchery.mentors.v1.ConsultationService.AddEvidence]."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the consultation, `consultations/{consultation}`. Required; at most 80 characters."""
+    request_id: _builtins.str
+    """Identifies the request, so that a retry has no further effect. Letters, digits, `.`, `_` and `-`; at most 64
+    characters.
+    """
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Evidence]:
+        """The documents to add. Required; 1 to 20 of them."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        evidence: _abc.Iterable[_evidence_pb2.Evidence] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddEvidenceRequest: _TypeAlias = AddEvidenceRequest  # noqa: Y015
+
+@_typing.final
+class CompleteNextStepRequest(_message.Message):
+    """Request message for [ConsultationService.CompleteNextStep][hatchery.mentors.v1.ConsultationService.CompleteNextStep]."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    DONE_DATE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the consultation, `consultations/{consultation}`. Required; at most 80 characters."""
+    index: _builtins.int
+    """Which of the next steps was done, by its position; the first is 0. 0 to 19."""
+    request_id: _builtins.str
+    """Identifies the request, so that a retry has no further effect. Letters, digits, `.`, `_` and `-`; at most 64
+    characters.
+    """
+    @_builtins.property
+    def done_date(self) -> _date_pb2.Date:
+        """Day on which it was done, today or earlier; today if unset."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        index: _builtins.int = ...,
+        done_date: _date_pb2.Date | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done_date", b"done_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done_date", b"done_date", "index", b"index", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompleteNextStepRequest: _TypeAlias = CompleteNextStepRequest  # noqa: Y015

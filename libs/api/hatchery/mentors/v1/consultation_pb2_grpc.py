@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from libs.api.hatchery.mentors.v1 import consultation_note_pb2 as hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2
 from libs.api.hatchery.mentors.v1 import consultation_pb2 as hatchery_dot_mentors_dot_v1_dot_consultation__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -86,6 +87,51 @@ class ConsultationServiceStub:
                 '/hatchery.mentors.v1.ConsultationService/CancelConsultation',
                 request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.CancelConsultationRequest.SerializeToString,
                 response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+                _registered_method=True)
+        self.LogConsultation = channel.unary_unary(
+                '/hatchery.mentors.v1.ConsultationService/LogConsultation',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.LogConsultationRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+                _registered_method=True)
+        self.CorrectConsultation = channel.unary_unary(
+                '/hatchery.mentors.v1.ConsultationService/CorrectConsultation',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.CorrectConsultationRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+                _registered_method=True)
+        self.ConfirmConsultation = channel.unary_unary(
+                '/hatchery.mentors.v1.ConsultationService/ConfirmConsultation',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.ConfirmConsultationRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+                _registered_method=True)
+        self.DisputeConsultation = channel.unary_unary(
+                '/hatchery.mentors.v1.ConsultationService/DisputeConsultation',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.DisputeConsultationRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+                _registered_method=True)
+        self.ResolveDispute = channel.unary_unary(
+                '/hatchery.mentors.v1.ConsultationService/ResolveDispute',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.ResolveDisputeRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+                _registered_method=True)
+        self.AddEvidence = channel.unary_unary(
+                '/hatchery.mentors.v1.ConsultationService/AddEvidence',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.AddEvidenceRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+                _registered_method=True)
+        self.CompleteNextStep = channel.unary_unary(
+                '/hatchery.mentors.v1.ConsultationService/CompleteNextStep',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.CompleteNextStepRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+                _registered_method=True)
+        self.GetConsultationNote = channel.unary_unary(
+                '/hatchery.mentors.v1.ConsultationService/GetConsultationNote',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.GetConsultationNoteRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.ConsultationNote.FromString,
+                _registered_method=True)
+        self.UpdateConsultationNote = channel.unary_unary(
+                '/hatchery.mentors.v1.ConsultationService/UpdateConsultationNote',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.UpdateConsultationNoteRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.ConsultationNote.FromString,
                 _registered_method=True)
 
 
@@ -177,6 +223,85 @@ class ConsultationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LogConsultation(self, request, context):
+        """--- records ---
+
+        Logs a consultation that was held: one that was scheduled here, by its name, or a walk-in, without a name. It takes
+        one block of the mentor's time and is one service for each startup. Each startup then confirms or disputes it, or
+        it is unconfirmed once the time to answer is over.
+
+        The same time of a mentor is never logged twice: refused with ALREADY_LOGGED, which names the first record, and
+        with TIME_TAKEN if the calendar holds something that was not logged. Refused with IN_THE_FUTURE before it is over.
+        A consultation on a day without a valid appointment is stored with `appointed` false.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CorrectConsultation(self, request, context):
+        """Corrects a record, which keeps what it said before. A startup that disputes the record has to answer again. Refused
+        with CORRECTION_CLOSED once a startup has confirmed it or the time to answer is over, with RECORD_FULL after ten
+        corrections, and for a new time like LogConsultation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmConsultation(self, request, context):
+        """Confirms a record for a startup; its service counts from then on. A startup may take back its dispute in this way.
+        Refused with ALREADY_ANSWERED, and with ANSWER_TOO_LATE once the time to answer is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisputeConsultation(self, request, context):
+        """Disputes a record for a startup. A service that the startup confirmed before does not count while the dispute is
+        open. Refused with ALREADY_ANSWERED, and with ANSWER_TOO_LATE once the time to answer is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveDispute(self, request, context):
+        """Resolves the dispute of a startup: upheld, its service is rejected; dismissed, its service is confirmed. Operators
+        and officials resolve disputes of the tenants and startups in their own spaces and districts. Refused with
+        NOT_DISPUTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddEvidence(self, request, context):
+        """Adds documents to a record, in any of its states. A document that it holds already is not added again. Refused with
+        RECORD_FULL after fifty documents.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteNextStep(self, request, context):
+        """Marks a next step of a record as done. Refused with NEXT_STEP_DONE if it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsultationNote(self, request, context):
+        """Returns the private note of a consultation, which is empty until it is written. Only the mentor of the consultation
+        and administrators read it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateConsultationNote(self, request, context):
+        """Replaces the private note of a consultation. An empty text clears it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsultationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -229,6 +354,51 @@ def add_ConsultationServiceServicer_to_server(servicer, server):
                     servicer.CancelConsultation,
                     request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.CancelConsultationRequest.FromString,
                     response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.SerializeToString,
+            ),
+            'LogConsultation': grpc.unary_unary_rpc_method_handler(
+                    servicer.LogConsultation,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.LogConsultationRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.SerializeToString,
+            ),
+            'CorrectConsultation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CorrectConsultation,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.CorrectConsultationRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.SerializeToString,
+            ),
+            'ConfirmConsultation': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmConsultation,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.ConfirmConsultationRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.SerializeToString,
+            ),
+            'DisputeConsultation': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisputeConsultation,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.DisputeConsultationRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.SerializeToString,
+            ),
+            'ResolveDispute': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveDispute,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.ResolveDisputeRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.SerializeToString,
+            ),
+            'AddEvidence': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddEvidence,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.AddEvidenceRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.SerializeToString,
+            ),
+            'CompleteNextStep': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteNextStep,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.CompleteNextStepRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.SerializeToString,
+            ),
+            'GetConsultationNote': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsultationNote,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.GetConsultationNoteRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.ConsultationNote.SerializeToString,
+            ),
+            'UpdateConsultationNote': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateConsultationNote,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.UpdateConsultationNoteRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.ConsultationNote.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -504,6 +674,249 @@ class ConsultationService:
             '/hatchery.mentors.v1.ConsultationService/CancelConsultation',
             hatchery_dot_mentors_dot_v1_dot_consultation__pb2.CancelConsultationRequest.SerializeToString,
             hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LogConsultation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.ConsultationService/LogConsultation',
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.LogConsultationRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CorrectConsultation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.ConsultationService/CorrectConsultation',
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.CorrectConsultationRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmConsultation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.ConsultationService/ConfirmConsultation',
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.ConfirmConsultationRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisputeConsultation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.ConsultationService/DisputeConsultation',
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.DisputeConsultationRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveDispute(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.ConsultationService/ResolveDispute',
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.ResolveDisputeRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.ConsultationService/AddEvidence',
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.AddEvidenceRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompleteNextStep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.ConsultationService/CompleteNextStep',
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.CompleteNextStepRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_consultation__pb2.Consultation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsultationNote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.ConsultationService/GetConsultationNote',
+            hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.GetConsultationNoteRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.ConsultationNote.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateConsultationNote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.ConsultationService/UpdateConsultationNote',
+            hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.UpdateConsultationNoteRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_consultation__note__pb2.ConsultationNote.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ Mentors: who is appointed, when they are free, what they did, and what of it cou
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from libs.api.hatchery.mentors.v1 import consultation_note_pb2 as _consultation_note_pb2
 from libs.api.hatchery.mentors.v1 import consultation_pb2 as _consultation_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -74,6 +75,47 @@ class ConsultationServiceStub:
     """Cancels a scheduled consultation, or records that one whose time is over did not take place. The time is free
     again.
     """
+    LogConsultation: _grpc.UnaryUnaryMultiCallable[_consultation_pb2.LogConsultationRequest, _consultation_pb2.Consultation]
+    """--- records ---
+
+    Logs a consultation that was held: one that was scheduled here, by its name, or a walk-in, without a name. It takes
+    one block of the mentor's time and is one service for each startup. Each startup then confirms or disputes it, or
+    it is unconfirmed once the time to answer is over.
+
+    The same time of a mentor is never logged twice: refused with ALREADY_LOGGED, which names the first record, and
+    with TIME_TAKEN if the calendar holds something that was not logged. Refused with IN_THE_FUTURE before it is over.
+    A consultation on a day without a valid appointment is stored with `appointed` false.
+    """
+    CorrectConsultation: _grpc.UnaryUnaryMultiCallable[_consultation_pb2.CorrectConsultationRequest, _consultation_pb2.Consultation]
+    """Corrects a record, which keeps what it said before. A startup that disputes the record has to answer again. Refused
+    with CORRECTION_CLOSED once a startup has confirmed it or the time to answer is over, with RECORD_FULL after ten
+    corrections, and for a new time like LogConsultation.
+    """
+    ConfirmConsultation: _grpc.UnaryUnaryMultiCallable[_consultation_pb2.ConfirmConsultationRequest, _consultation_pb2.Consultation]
+    """Confirms a record for a startup; its service counts from then on. A startup may take back its dispute in this way.
+    Refused with ALREADY_ANSWERED, and with ANSWER_TOO_LATE once the time to answer is over.
+    """
+    DisputeConsultation: _grpc.UnaryUnaryMultiCallable[_consultation_pb2.DisputeConsultationRequest, _consultation_pb2.Consultation]
+    """Disputes a record for a startup. A service that the startup confirmed before does not count while the dispute is
+    open. Refused with ALREADY_ANSWERED, and with ANSWER_TOO_LATE once the time to answer is over.
+    """
+    ResolveDispute: _grpc.UnaryUnaryMultiCallable[_consultation_pb2.ResolveDisputeRequest, _consultation_pb2.Consultation]
+    """Resolves the dispute of a startup: upheld, its service is rejected; dismissed, its service is confirmed. Operators
+    and officials resolve disputes of the tenants and startups in their own spaces and districts. Refused with
+    NOT_DISPUTED.
+    """
+    AddEvidence: _grpc.UnaryUnaryMultiCallable[_consultation_pb2.AddEvidenceRequest, _consultation_pb2.Consultation]
+    """Adds documents to a record, in any of its states. A document that it holds already is not added again. Refused with
+    RECORD_FULL after fifty documents.
+    """
+    CompleteNextStep: _grpc.UnaryUnaryMultiCallable[_consultation_pb2.CompleteNextStepRequest, _consultation_pb2.Consultation]
+    """Marks a next step of a record as done. Refused with NEXT_STEP_DONE if it is."""
+    GetConsultationNote: _grpc.UnaryUnaryMultiCallable[_consultation_note_pb2.GetConsultationNoteRequest, _consultation_note_pb2.ConsultationNote]
+    """Returns the private note of a consultation, which is empty until it is written. Only the mentor of the consultation
+    and administrators read it.
+    """
+    UpdateConsultationNote: _grpc.UnaryUnaryMultiCallable[_consultation_note_pb2.UpdateConsultationNoteRequest, _consultation_note_pb2.ConsultationNote]
+    """Replaces the private note of a consultation. An empty text clears it."""
 
 @_typing.type_check_only
 class ConsultationServiceAsyncStub(ConsultationServiceStub):
@@ -121,6 +163,47 @@ class ConsultationServiceAsyncStub(ConsultationServiceStub):
     """Cancels a scheduled consultation, or records that one whose time is over did not take place. The time is free
     again.
     """
+    LogConsultation: _aio.UnaryUnaryMultiCallable[_consultation_pb2.LogConsultationRequest, _consultation_pb2.Consultation]  # type: ignore[assignment]
+    """--- records ---
+
+    Logs a consultation that was held: one that was scheduled here, by its name, or a walk-in, without a name. It takes
+    one block of the mentor's time and is one service for each startup. Each startup then confirms or disputes it, or
+    it is unconfirmed once the time to answer is over.
+
+    The same time of a mentor is never logged twice: refused with ALREADY_LOGGED, which names the first record, and
+    with TIME_TAKEN if the calendar holds something that was not logged. Refused with IN_THE_FUTURE before it is over.
+    A consultation on a day without a valid appointment is stored with `appointed` false.
+    """
+    CorrectConsultation: _aio.UnaryUnaryMultiCallable[_consultation_pb2.CorrectConsultationRequest, _consultation_pb2.Consultation]  # type: ignore[assignment]
+    """Corrects a record, which keeps what it said before. A startup that disputes the record has to answer again. Refused
+    with CORRECTION_CLOSED once a startup has confirmed it or the time to answer is over, with RECORD_FULL after ten
+    corrections, and for a new time like LogConsultation.
+    """
+    ConfirmConsultation: _aio.UnaryUnaryMultiCallable[_consultation_pb2.ConfirmConsultationRequest, _consultation_pb2.Consultation]  # type: ignore[assignment]
+    """Confirms a record for a startup; its service counts from then on. A startup may take back its dispute in this way.
+    Refused with ALREADY_ANSWERED, and with ANSWER_TOO_LATE once the time to answer is over.
+    """
+    DisputeConsultation: _aio.UnaryUnaryMultiCallable[_consultation_pb2.DisputeConsultationRequest, _consultation_pb2.Consultation]  # type: ignore[assignment]
+    """Disputes a record for a startup. A service that the startup confirmed before does not count while the dispute is
+    open. Refused with ALREADY_ANSWERED, and with ANSWER_TOO_LATE once the time to answer is over.
+    """
+    ResolveDispute: _aio.UnaryUnaryMultiCallable[_consultation_pb2.ResolveDisputeRequest, _consultation_pb2.Consultation]  # type: ignore[assignment]
+    """Resolves the dispute of a startup: upheld, its service is rejected; dismissed, its service is confirmed. Operators
+    and officials resolve disputes of the tenants and startups in their own spaces and districts. Refused with
+    NOT_DISPUTED.
+    """
+    AddEvidence: _aio.UnaryUnaryMultiCallable[_consultation_pb2.AddEvidenceRequest, _consultation_pb2.Consultation]  # type: ignore[assignment]
+    """Adds documents to a record, in any of its states. A document that it holds already is not added again. Refused with
+    RECORD_FULL after fifty documents.
+    """
+    CompleteNextStep: _aio.UnaryUnaryMultiCallable[_consultation_pb2.CompleteNextStepRequest, _consultation_pb2.Consultation]  # type: ignore[assignment]
+    """Marks a next step of a record as done. Refused with NEXT_STEP_DONE if it is."""
+    GetConsultationNote: _aio.UnaryUnaryMultiCallable[_consultation_note_pb2.GetConsultationNoteRequest, _consultation_note_pb2.ConsultationNote]  # type: ignore[assignment]
+    """Returns the private note of a consultation, which is empty until it is written. Only the mentor of the consultation
+    and administrators read it.
+    """
+    UpdateConsultationNote: _aio.UnaryUnaryMultiCallable[_consultation_note_pb2.UpdateConsultationNoteRequest, _consultation_note_pb2.ConsultationNote]  # type: ignore[assignment]
+    """Replaces the private note of a consultation. An empty text clears it."""
 
 class ConsultationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Manages consultations, from the request to what counts of them.
@@ -225,5 +308,100 @@ class ConsultationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Cancels a scheduled consultation, or records that one whose time is over did not take place. The time is free
         again.
         """
+
+    @_abc_1.abstractmethod
+    def LogConsultation(
+        self,
+        request: _consultation_pb2.LogConsultationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consultation_pb2.Consultation, _abc.Awaitable[_consultation_pb2.Consultation]]:
+        """--- records ---
+
+        Logs a consultation that was held: one that was scheduled here, by its name, or a walk-in, without a name. It takes
+        one block of the mentor's time and is one service for each startup. Each startup then confirms or disputes it, or
+        it is unconfirmed once the time to answer is over.
+
+        The same time of a mentor is never logged twice: refused with ALREADY_LOGGED, which names the first record, and
+        with TIME_TAKEN if the calendar holds something that was not logged. Refused with IN_THE_FUTURE before it is over.
+        A consultation on a day without a valid appointment is stored with `appointed` false.
+        """
+
+    @_abc_1.abstractmethod
+    def CorrectConsultation(
+        self,
+        request: _consultation_pb2.CorrectConsultationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consultation_pb2.Consultation, _abc.Awaitable[_consultation_pb2.Consultation]]:
+        """Corrects a record, which keeps what it said before. A startup that disputes the record has to answer again. Refused
+        with CORRECTION_CLOSED once a startup has confirmed it or the time to answer is over, with RECORD_FULL after ten
+        corrections, and for a new time like LogConsultation.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmConsultation(
+        self,
+        request: _consultation_pb2.ConfirmConsultationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consultation_pb2.Consultation, _abc.Awaitable[_consultation_pb2.Consultation]]:
+        """Confirms a record for a startup; its service counts from then on. A startup may take back its dispute in this way.
+        Refused with ALREADY_ANSWERED, and with ANSWER_TOO_LATE once the time to answer is over.
+        """
+
+    @_abc_1.abstractmethod
+    def DisputeConsultation(
+        self,
+        request: _consultation_pb2.DisputeConsultationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consultation_pb2.Consultation, _abc.Awaitable[_consultation_pb2.Consultation]]:
+        """Disputes a record for a startup. A service that the startup confirmed before does not count while the dispute is
+        open. Refused with ALREADY_ANSWERED, and with ANSWER_TOO_LATE once the time to answer is over.
+        """
+
+    @_abc_1.abstractmethod
+    def ResolveDispute(
+        self,
+        request: _consultation_pb2.ResolveDisputeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consultation_pb2.Consultation, _abc.Awaitable[_consultation_pb2.Consultation]]:
+        """Resolves the dispute of a startup: upheld, its service is rejected; dismissed, its service is confirmed. Operators
+        and officials resolve disputes of the tenants and startups in their own spaces and districts. Refused with
+        NOT_DISPUTED.
+        """
+
+    @_abc_1.abstractmethod
+    def AddEvidence(
+        self,
+        request: _consultation_pb2.AddEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consultation_pb2.Consultation, _abc.Awaitable[_consultation_pb2.Consultation]]:
+        """Adds documents to a record, in any of its states. A document that it holds already is not added again. Refused with
+        RECORD_FULL after fifty documents.
+        """
+
+    @_abc_1.abstractmethod
+    def CompleteNextStep(
+        self,
+        request: _consultation_pb2.CompleteNextStepRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consultation_pb2.Consultation, _abc.Awaitable[_consultation_pb2.Consultation]]:
+        """Marks a next step of a record as done. Refused with NEXT_STEP_DONE if it is."""
+
+    @_abc_1.abstractmethod
+    def GetConsultationNote(
+        self,
+        request: _consultation_note_pb2.GetConsultationNoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consultation_note_pb2.ConsultationNote, _abc.Awaitable[_consultation_note_pb2.ConsultationNote]]:
+        """Returns the private note of a consultation, which is empty until it is written. Only the mentor of the consultation
+        and administrators read it.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateConsultationNote(
+        self,
+        request: _consultation_note_pb2.UpdateConsultationNoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consultation_note_pb2.ConsultationNote, _abc.Awaitable[_consultation_note_pb2.ConsultationNote]]:
+        """Replaces the private note of a consultation. An empty text clears it."""
 
 def add_ConsultationServiceServicer_to_server(servicer: ConsultationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

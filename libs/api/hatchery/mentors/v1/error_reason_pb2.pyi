@@ -156,11 +156,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     TIME_TAKEN: _ErrorReason.ValueType  # 25
     """The mentor's time is taken, or too close to something else. `taken_start` and `taken_end` are the interval that is
-    in the way, `next_free` up to three later starts at which the same length is free, separated by commas, all in UTC.
+    in the way, in UTC. For a booking, `next_free` are up to three later starts at which the same length is free,
+    separated by commas, in UTC. For a record, `consultation` is the consultation that is in the way and was not
+    logged; it is empty for anything else in the mentor's calendar.
 
     Code: ALREADY_EXISTS.
-    Metadata: taken_start, taken_end, next_free.
-    Action: Choose one of the free times.
+    Metadata: taken_start, taken_end, next_free, consultation.
+    Action: To book, choose one of the free times. To log, log that consultation by its name, or correct the times.
     """
     OUTSIDE_HOURS: _ErrorReason.ValueType  # 26
     """The time is not within the mentor's hours. `next_free` are up to three later starts at which the same length is
@@ -212,6 +214,237 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Field violation.
     Action: Choose a shorter time.
+    """
+    IN_THE_FUTURE: _ErrorReason.ValueType  # 40
+    """--- records ---
+
+    The consultation is not over, or its recorded end is in the future. `end_time` is that end, in UTC.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: end_time.
+    Action: Log the consultation once it has been held, with the times at which it was.
+    """
+    ALREADY_LOGGED: _ErrorReason.ValueType  # 41
+    """The mentor's time was logged before. `consultation` is the first record, `taken_start` and `taken_end` are its
+    times, in UTC.
+
+    Code: ALREADY_EXISTS.
+    Metadata: consultation, taken_start, taken_end.
+    Action: None is needed if it is the same consultation. Correct the first record or the times if one is wrong.
+    """
+    CORRECTION_CLOSED: _ErrorReason.ValueType  # 42
+    """The record can no longer be corrected, because a startup has confirmed it or the time to answer is over. `state` is
+    that of the consultation.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: state.
+    Action: Let the startup dispute the record if it is wrong.
+    """
+    RECORD_FULL: _ErrorReason.ValueType  # 43
+    """The record holds as many documents, or was corrected as often, as is possible. `limit` is that number.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: limit.
+    Action: None is possible for this record.
+    """
+    NEXT_STEP_DONE: _ErrorReason.ValueType  # 44
+    """The next step was done before. `done_date` is the day.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: done_date.
+    Action: None is needed.
+    """
+    ALREADY_ANSWERED: _ErrorReason.ValueType  # 45
+    """The startup has given this answer or a final one before. `state` is that of its service.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: state.
+    Action: None is needed if the answer is the same.
+    """
+    ANSWER_TOO_LATE: _ErrorReason.ValueType  # 46
+    """The startup did not answer in time. `answer_days` is how many days it had.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: answer_days.
+    Action: None is possible: the service is unconfirmed and does not count.
+    """
+    NOT_DISPUTED: _ErrorReason.ValueType  # 47
+    """The startup does not dispute the record. `state` is that of its service.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: state.
+    Action: None is needed.
+    """
+    BLOCK_NOT_FOUND: _ErrorReason.ValueType  # 60
+    """--- availability ---
+
+    There is no block with this name.
+
+    Code: NOT_FOUND.
+    Metadata: name.
+    Action: Check the name.
+    """
+    ALREADY_UNBLOCKED: _ErrorReason.ValueType  # 61
+    """Nothing of the block is left: all of its time was freed before.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: name.
+    Action: None is needed.
+    """
+    HOURS_OUT_OF_ORDER: _ErrorReason.ValueType  # 62
+    """Hours close before they open, or at the same time. Give hours over midnight as two, split at `24:00`.
+
+    Field violation.
+    Action: Choose a later closing time.
+    """
+    HOURS_OVERLAP: _ErrorReason.ValueType  # 63
+    """Two hours of the same day overlap, or the same date has two exceptions. The description names them.
+
+    Field violation.
+    Action: Join them, or give one of them up.
+    """
+    RECURRENCE_UNBOUNDED: _ErrorReason.ValueType  # 64
+    """The recurrence rule has no end.
+
+    Field violation.
+    Action: Add either COUNT or UNTIL to the rule.
+    """
+    RECURRENCE_TOO_LONG: _ErrorReason.ValueType  # 65
+    """The series has more occurrences than are possible, or lasts longer than a year.
+
+    Field violation.
+    Action: Choose a smaller COUNT or an earlier UNTIL.
+    """
+    TOO_MANY_ROWS: _ErrorReason.ValueType  # 80
+    """--- reports ---
+
+    The report or file would have more rows than one answer may hold, or the file would be larger than 3,000,000 bytes.
+    `max_rows` is the largest number of rows.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: max_rows.
+    Action: Choose fewer months, or filter by a mentor, space or district.
+    """
+    NO_SERVICE: _ErrorReason.ValueType  # 81
+    """There is nothing to certify: no startup has confirmed a session of the mentor on a day of the year with a valid
+    appointment.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: mentor, year.
+    Action: Read the mentor's rating of the year, which says why sessions do not count.
+    """
+    PANEL_NOT_FOUND: _ErrorReason.ValueType  # 90
+    """--- panels ---
+
+    There is no panel with this name.
+
+    Code: NOT_FOUND.
+    Metadata: name.
+    Action: Check the name.
+    """
+    PANEL_DRAW_NOT_FOUND: _ErrorReason.ValueType  # 91
+    """There is no draw with this name.
+
+    Code: NOT_FOUND.
+    Metadata: name.
+    Action: Check the name.
+    """
+    CONFLICT_DECLARATION_NOT_FOUND: _ErrorReason.ValueType  # 92
+    """There is no declaration of a conflict with this name.
+
+    Code: NOT_FOUND.
+    Metadata: name.
+    Action: Check the name.
+    """
+    QUOTA_NOT_REACHABLE: _ErrorReason.ValueType  # 93
+    """The candidates who are not excluded do not suffice for the seats and quotas of the panel. `seats_missing` and
+    `industry_experts_missing` say how many are missing, `kinds_missing` how many of which kind, as in
+    `investor:2,technology:1`.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: seats_missing, industry_experts_missing, kinds_missing.
+    Action: Add technology fields, choose another time, or lower the size or the quotas.
+    """
+    TOO_MANY_CANDIDATES: _ErrorReason.ValueType  # 94
+    """More mentors work in the fields than a draw considers. `limit` is how many it considers.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: limit.
+    Action: Choose fewer technology fields.
+    """
+    PANEL_MEMBER_NOT_FOUND: _ErrorReason.ValueType  # 95
+    """The mentor is neither a member of the panel nor, where that would do, a substitute.
+
+    Code: NOT_FOUND.
+    Metadata: name.
+    Action: Read the panel. The mentor may have left it.
+    """
+    WRONG_PANEL_STATE: _ErrorReason.ValueType  # 96
+    """The panel is closed or cancelled. `state` is its state.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: state.
+    Action: None is needed, or draw a new panel.
+    """
+    PANEL_INCOMPLETE: _ErrorReason.ValueType  # 97
+    """A seat of the panel is vacant, or a quota is not kept. The metadata say what is missing.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: seats_missing, industry_experts_missing, kinds_missing.
+    Action: Cancel the panel and draw a new one.
+    """
+    PANEL_NOT_BEGUN: _ErrorReason.ValueType  # 98
+    """The review of the panel has not begun. `start_time` is when it begins, in UTC.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: start_time.
+    Action: Close the panel after the review, or cancel it.
+    """
+    NO_SUBSTITUTE_FITS: _ErrorReason.ValueType  # 99
+    """No substitute is available, without a conflict, and such that the quotas are kept. `substitutes` is how many there
+    are.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: substitutes.
+    Action: Cancel the panel and draw a new one, or keep the member.
+    """
+    SECONDMENT_NOT_FOUND: _ErrorReason.ValueType  # 105
+    """--- secondments ---
+
+    There is no secondment with this name.
+
+    Code: NOT_FOUND.
+    Metadata: name.
+    Action: Check the name.
+    """
+    WORKING_TIME_EXCEEDED: _ErrorReason.ValueType  # 106
+    """The mentor's secondments would take more than 100 % of the working time. `day` is the first such day,
+    `used_percent` is taken on it, `free_percent` is left.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: day, used_percent, free_percent.
+    Action: Choose other days or a smaller share, or end another secondment.
+    """
+    TOO_MANY_SECONDMENTS: _ErrorReason.ValueType  # 107
+    """The mentor has as many secondments that are not over as are possible.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: limit.
+    Action: End one of them.
+    """
+    ALREADY_CONSENTED: _ErrorReason.ValueType  # 108
+    """The consent of the organisation is on record. `consent_date` is the day on which it consented.
+
+    Code: ALREADY_EXISTS.
+    Metadata: consent_date.
+    Action: None is needed.
+    """
+    SECONDMENT_ENDED: _ErrorReason.ValueType  # 109
+    """The secondment is over. `end_date` is the first day after it.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: end_date.
+    Action: None is needed, or propose a new one.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -353,11 +586,13 @@ Action: Withdraw or cancel the consultation, and request a new one.
 """
 TIME_TAKEN: ErrorReason.ValueType  # 25
 """The mentor's time is taken, or too close to something else. `taken_start` and `taken_end` are the interval that is
-in the way, `next_free` up to three later starts at which the same length is free, separated by commas, all in UTC.
+in the way, in UTC. For a booking, `next_free` are up to three later starts at which the same length is free,
+separated by commas, in UTC. For a record, `consultation` is the consultation that is in the way and was not
+logged; it is empty for anything else in the mentor's calendar.
 
 Code: ALREADY_EXISTS.
-Metadata: taken_start, taken_end, next_free.
-Action: Choose one of the free times.
+Metadata: taken_start, taken_end, next_free, consultation.
+Action: To book, choose one of the free times. To log, log that consultation by its name, or correct the times.
 """
 OUTSIDE_HOURS: ErrorReason.ValueType  # 26
 """The time is not within the mentor's hours. `next_free` are up to three later starts at which the same length is
@@ -409,5 +644,236 @@ DURATION_TOO_LONG: ErrorReason.ValueType  # 38
 
 Field violation.
 Action: Choose a shorter time.
+"""
+IN_THE_FUTURE: ErrorReason.ValueType  # 40
+"""--- records ---
+
+The consultation is not over, or its recorded end is in the future. `end_time` is that end, in UTC.
+
+Code: FAILED_PRECONDITION.
+Metadata: end_time.
+Action: Log the consultation once it has been held, with the times at which it was.
+"""
+ALREADY_LOGGED: ErrorReason.ValueType  # 41
+"""The mentor's time was logged before. `consultation` is the first record, `taken_start` and `taken_end` are its
+times, in UTC.
+
+Code: ALREADY_EXISTS.
+Metadata: consultation, taken_start, taken_end.
+Action: None is needed if it is the same consultation. Correct the first record or the times if one is wrong.
+"""
+CORRECTION_CLOSED: ErrorReason.ValueType  # 42
+"""The record can no longer be corrected, because a startup has confirmed it or the time to answer is over. `state` is
+that of the consultation.
+
+Code: FAILED_PRECONDITION.
+Metadata: state.
+Action: Let the startup dispute the record if it is wrong.
+"""
+RECORD_FULL: ErrorReason.ValueType  # 43
+"""The record holds as many documents, or was corrected as often, as is possible. `limit` is that number.
+
+Code: FAILED_PRECONDITION.
+Metadata: limit.
+Action: None is possible for this record.
+"""
+NEXT_STEP_DONE: ErrorReason.ValueType  # 44
+"""The next step was done before. `done_date` is the day.
+
+Code: FAILED_PRECONDITION.
+Metadata: done_date.
+Action: None is needed.
+"""
+ALREADY_ANSWERED: ErrorReason.ValueType  # 45
+"""The startup has given this answer or a final one before. `state` is that of its service.
+
+Code: FAILED_PRECONDITION.
+Metadata: state.
+Action: None is needed if the answer is the same.
+"""
+ANSWER_TOO_LATE: ErrorReason.ValueType  # 46
+"""The startup did not answer in time. `answer_days` is how many days it had.
+
+Code: FAILED_PRECONDITION.
+Metadata: answer_days.
+Action: None is possible: the service is unconfirmed and does not count.
+"""
+NOT_DISPUTED: ErrorReason.ValueType  # 47
+"""The startup does not dispute the record. `state` is that of its service.
+
+Code: FAILED_PRECONDITION.
+Metadata: state.
+Action: None is needed.
+"""
+BLOCK_NOT_FOUND: ErrorReason.ValueType  # 60
+"""--- availability ---
+
+There is no block with this name.
+
+Code: NOT_FOUND.
+Metadata: name.
+Action: Check the name.
+"""
+ALREADY_UNBLOCKED: ErrorReason.ValueType  # 61
+"""Nothing of the block is left: all of its time was freed before.
+
+Code: FAILED_PRECONDITION.
+Metadata: name.
+Action: None is needed.
+"""
+HOURS_OUT_OF_ORDER: ErrorReason.ValueType  # 62
+"""Hours close before they open, or at the same time. Give hours over midnight as two, split at `24:00`.
+
+Field violation.
+Action: Choose a later closing time.
+"""
+HOURS_OVERLAP: ErrorReason.ValueType  # 63
+"""Two hours of the same day overlap, or the same date has two exceptions. The description names them.
+
+Field violation.
+Action: Join them, or give one of them up.
+"""
+RECURRENCE_UNBOUNDED: ErrorReason.ValueType  # 64
+"""The recurrence rule has no end.
+
+Field violation.
+Action: Add either COUNT or UNTIL to the rule.
+"""
+RECURRENCE_TOO_LONG: ErrorReason.ValueType  # 65
+"""The series has more occurrences than are possible, or lasts longer than a year.
+
+Field violation.
+Action: Choose a smaller COUNT or an earlier UNTIL.
+"""
+TOO_MANY_ROWS: ErrorReason.ValueType  # 80
+"""--- reports ---
+
+The report or file would have more rows than one answer may hold, or the file would be larger than 3,000,000 bytes.
+`max_rows` is the largest number of rows.
+
+Code: FAILED_PRECONDITION.
+Metadata: max_rows.
+Action: Choose fewer months, or filter by a mentor, space or district.
+"""
+NO_SERVICE: ErrorReason.ValueType  # 81
+"""There is nothing to certify: no startup has confirmed a session of the mentor on a day of the year with a valid
+appointment.
+
+Code: FAILED_PRECONDITION.
+Metadata: mentor, year.
+Action: Read the mentor's rating of the year, which says why sessions do not count.
+"""
+PANEL_NOT_FOUND: ErrorReason.ValueType  # 90
+"""--- panels ---
+
+There is no panel with this name.
+
+Code: NOT_FOUND.
+Metadata: name.
+Action: Check the name.
+"""
+PANEL_DRAW_NOT_FOUND: ErrorReason.ValueType  # 91
+"""There is no draw with this name.
+
+Code: NOT_FOUND.
+Metadata: name.
+Action: Check the name.
+"""
+CONFLICT_DECLARATION_NOT_FOUND: ErrorReason.ValueType  # 92
+"""There is no declaration of a conflict with this name.
+
+Code: NOT_FOUND.
+Metadata: name.
+Action: Check the name.
+"""
+QUOTA_NOT_REACHABLE: ErrorReason.ValueType  # 93
+"""The candidates who are not excluded do not suffice for the seats and quotas of the panel. `seats_missing` and
+`industry_experts_missing` say how many are missing, `kinds_missing` how many of which kind, as in
+`investor:2,technology:1`.
+
+Code: FAILED_PRECONDITION.
+Metadata: seats_missing, industry_experts_missing, kinds_missing.
+Action: Add technology fields, choose another time, or lower the size or the quotas.
+"""
+TOO_MANY_CANDIDATES: ErrorReason.ValueType  # 94
+"""More mentors work in the fields than a draw considers. `limit` is how many it considers.
+
+Code: FAILED_PRECONDITION.
+Metadata: limit.
+Action: Choose fewer technology fields.
+"""
+PANEL_MEMBER_NOT_FOUND: ErrorReason.ValueType  # 95
+"""The mentor is neither a member of the panel nor, where that would do, a substitute.
+
+Code: NOT_FOUND.
+Metadata: name.
+Action: Read the panel. The mentor may have left it.
+"""
+WRONG_PANEL_STATE: ErrorReason.ValueType  # 96
+"""The panel is closed or cancelled. `state` is its state.
+
+Code: FAILED_PRECONDITION.
+Metadata: state.
+Action: None is needed, or draw a new panel.
+"""
+PANEL_INCOMPLETE: ErrorReason.ValueType  # 97
+"""A seat of the panel is vacant, or a quota is not kept. The metadata say what is missing.
+
+Code: FAILED_PRECONDITION.
+Metadata: seats_missing, industry_experts_missing, kinds_missing.
+Action: Cancel the panel and draw a new one.
+"""
+PANEL_NOT_BEGUN: ErrorReason.ValueType  # 98
+"""The review of the panel has not begun. `start_time` is when it begins, in UTC.
+
+Code: FAILED_PRECONDITION.
+Metadata: start_time.
+Action: Close the panel after the review, or cancel it.
+"""
+NO_SUBSTITUTE_FITS: ErrorReason.ValueType  # 99
+"""No substitute is available, without a conflict, and such that the quotas are kept. `substitutes` is how many there
+are.
+
+Code: FAILED_PRECONDITION.
+Metadata: substitutes.
+Action: Cancel the panel and draw a new one, or keep the member.
+"""
+SECONDMENT_NOT_FOUND: ErrorReason.ValueType  # 105
+"""--- secondments ---
+
+There is no secondment with this name.
+
+Code: NOT_FOUND.
+Metadata: name.
+Action: Check the name.
+"""
+WORKING_TIME_EXCEEDED: ErrorReason.ValueType  # 106
+"""The mentor's secondments would take more than 100 % of the working time. `day` is the first such day,
+`used_percent` is taken on it, `free_percent` is left.
+
+Code: FAILED_PRECONDITION.
+Metadata: day, used_percent, free_percent.
+Action: Choose other days or a smaller share, or end another secondment.
+"""
+TOO_MANY_SECONDMENTS: ErrorReason.ValueType  # 107
+"""The mentor has as many secondments that are not over as are possible.
+
+Code: FAILED_PRECONDITION.
+Metadata: limit.
+Action: End one of them.
+"""
+ALREADY_CONSENTED: ErrorReason.ValueType  # 108
+"""The consent of the organisation is on record. `consent_date` is the day on which it consented.
+
+Code: ALREADY_EXISTS.
+Metadata: consent_date.
+Action: None is needed.
+"""
+SECONDMENT_ENDED: ErrorReason.ValueType  # 109
+"""The secondment is over. `end_date` is the first day after it.
+
+Code: FAILED_PRECONDITION.
+Metadata: end_date.
+Action: None is needed, or propose a new one.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

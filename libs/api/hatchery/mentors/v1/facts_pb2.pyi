@@ -12,7 +12,9 @@ from google.type import date_pb2 as _date_pb2
 from libs.api.hatchery.mentors.v1 import appointment_pb2 as _appointment_pb2
 from libs.api.hatchery.mentors.v1 import consultation_pb2 as _consultation_pb2
 from libs.api.hatchery.mentors.v1 import mentor_pb2 as _mentor_pb2
+from libs.api.hatchery.mentors.v1 import panel_pb2 as _panel_pb2
 from libs.api.hatchery.mentors.v1 import profession_pb2 as _profession_pb2
+from libs.api.hatchery.mentors.v1 import secondment_pb2 as _secondment_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -702,3 +704,808 @@ class ConsultationEnded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConsultationEnded: _TypeAlias = ConsultationEnded  # noqa: Y015
+
+@_typing.final
+class ConsultationLogged(_message.Message):
+    """--- records ---
+
+    Published when a consultation that was held was logged. It counts once a startup has confirmed it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    STARTUPS_FIELD_NUMBER: _builtins.int
+    SPACES_FIELD_NUMBER: _builtins.int
+    DISTRICTS_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
+    WALK_IN_FIELD_NUMBER: _builtins.int
+    APPOINTED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The consultation, `consultations/{consultation}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor."""
+    kind: _consultation_pb2.Consultation.Kind.ValueType
+    """Kind of the consultation."""
+    format: _profession_pb2.Format.ValueType
+    """How mentor and startups met."""
+    minutes: _builtins.int
+    """Length in whole minutes."""
+    walk_in: _builtins.bool
+    """Whether it was logged without a request."""
+    appointed: _builtins.bool
+    """Whether the mentor had a valid appointment on the day."""
+    @_builtins.property
+    def startups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The startups, `startups/{startup}`."""
+
+    @_builtins.property
+    def spaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the startups were tenants on the day, `spaces/{space}`."""
+
+    @_builtins.property
+    def districts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Districts and functional zones to which it belongs, `districts/{code}`."""
+
+    @_builtins.property
+    def date(self) -> _date_pb2.Date:
+        """Day of the city on which it began."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        startups: _abc.Iterable[_builtins.str] | None = ...,
+        spaces: _abc.Iterable[_builtins.str] | None = ...,
+        districts: _abc.Iterable[_builtins.str] | None = ...,
+        kind: _consultation_pb2.Consultation.Kind.ValueType = ...,
+        format: _profession_pb2.Format.ValueType = ...,
+        date: _date_pb2.Date | None = ...,
+        minutes: _builtins.int = ...,
+        walk_in: _builtins.bool = ...,
+        appointed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointed", b"appointed", "date", b"date", "districts", b"districts", "format", b"format", "kind", b"kind", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "minutes", b"minutes", "name", b"name", "spaces", b"spaces", "startups", b"startups", "walk_in", b"walk_in"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationLogged: _TypeAlias = ConsultationLogged  # noqa: Y015
+
+@_typing.final
+class ConsultationCorrected(_message.Message):
+    """Published when a record was corrected before it was confirmed. The fields are those after the correction."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    STARTUPS_FIELD_NUMBER: _builtins.int
+    SPACES_FIELD_NUMBER: _builtins.int
+    DISTRICTS_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
+    WALK_IN_FIELD_NUMBER: _builtins.int
+    APPOINTED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The consultation, `consultations/{consultation}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor."""
+    kind: _consultation_pb2.Consultation.Kind.ValueType
+    """Kind of the consultation."""
+    format: _profession_pb2.Format.ValueType
+    """How mentor and startups met."""
+    minutes: _builtins.int
+    """Length in whole minutes."""
+    walk_in: _builtins.bool
+    """Whether it was logged without a request."""
+    appointed: _builtins.bool
+    """Whether the mentor had a valid appointment on the day."""
+    @_builtins.property
+    def startups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The startups, `startups/{startup}`."""
+
+    @_builtins.property
+    def spaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the startups were tenants on the day, `spaces/{space}`."""
+
+    @_builtins.property
+    def districts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Districts and functional zones to which it belongs, `districts/{code}`."""
+
+    @_builtins.property
+    def date(self) -> _date_pb2.Date:
+        """Day of the city on which it began."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        startups: _abc.Iterable[_builtins.str] | None = ...,
+        spaces: _abc.Iterable[_builtins.str] | None = ...,
+        districts: _abc.Iterable[_builtins.str] | None = ...,
+        kind: _consultation_pb2.Consultation.Kind.ValueType = ...,
+        format: _profession_pb2.Format.ValueType = ...,
+        date: _date_pb2.Date | None = ...,
+        minutes: _builtins.int = ...,
+        walk_in: _builtins.bool = ...,
+        appointed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointed", b"appointed", "date", b"date", "districts", b"districts", "format", b"format", "kind", b"kind", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "minutes", b"minutes", "name", b"name", "spaces", b"spaces", "startups", b"startups", "walk_in", b"walk_in"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationCorrected: _TypeAlias = ConsultationCorrected  # noqa: Y015
+
+@_typing.final
+class ConsultationClosed(_message.Message):
+    """Published when the time to answer is over and no startup has confirmed the record. It does not count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    STARTUPS_FIELD_NUMBER: _builtins.int
+    SPACES_FIELD_NUMBER: _builtins.int
+    DISTRICTS_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
+    WALK_IN_FIELD_NUMBER: _builtins.int
+    APPOINTED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The consultation, `consultations/{consultation}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor."""
+    kind: _consultation_pb2.Consultation.Kind.ValueType
+    """Kind of the consultation."""
+    format: _profession_pb2.Format.ValueType
+    """How mentor and startups met."""
+    minutes: _builtins.int
+    """Length in whole minutes."""
+    walk_in: _builtins.bool
+    """Whether it was logged without a request."""
+    appointed: _builtins.bool
+    """Whether the mentor had a valid appointment on the day."""
+    @_builtins.property
+    def startups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The startups, `startups/{startup}`."""
+
+    @_builtins.property
+    def spaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Where the startups were tenants on the day, `spaces/{space}`."""
+
+    @_builtins.property
+    def districts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Districts and functional zones to which it belongs, `districts/{code}`."""
+
+    @_builtins.property
+    def date(self) -> _date_pb2.Date:
+        """Day of the city on which it began."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        startups: _abc.Iterable[_builtins.str] | None = ...,
+        spaces: _abc.Iterable[_builtins.str] | None = ...,
+        districts: _abc.Iterable[_builtins.str] | None = ...,
+        kind: _consultation_pb2.Consultation.Kind.ValueType = ...,
+        format: _profession_pb2.Format.ValueType = ...,
+        date: _date_pb2.Date | None = ...,
+        minutes: _builtins.int = ...,
+        walk_in: _builtins.bool = ...,
+        appointed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointed", b"appointed", "date", b"date", "districts", b"districts", "format", b"format", "kind", b"kind", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "minutes", b"minutes", "name", b"name", "spaces", b"spaces", "startups", b"startups", "walk_in", b"walk_in"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationClosed: _TypeAlias = ConsultationClosed  # noqa: Y015
+
+@_typing.final
+class ConsultationConfirmed(_message.Message):
+    """Published when a startup has confirmed a record, or its dispute was dismissed. Its service counts from then on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    STARTUP_FIELD_NUMBER: _builtins.int
+    SPACE_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
+    APPOINTED_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RELATION_SESSIONS_FIELD_NUMBER: _builtins.int
+    RELATION_MINUTES_FIELD_NUMBER: _builtins.int
+    RELATION_LAST_DATE_FIELD_NUMBER: _builtins.int
+    RELATION_SEQUENCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The consultation, `consultations/{consultation}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor."""
+    startup: _builtins.str
+    """The startup, `startups/{startup}`."""
+    space: _builtins.str
+    """Where the startup was a tenant on the day, `spaces/{space}`; empty if nowhere."""
+    district: _builtins.str
+    """District of the startup, `districts/{code}`."""
+    kind: _consultation_pb2.Consultation.Kind.ValueType
+    """Kind of the consultation."""
+    minutes: _builtins.int
+    """Length in whole minutes."""
+    appointed: _builtins.bool
+    """Whether the mentor had a valid appointment on the day."""
+    state: _consultation_pb2.Consultation.State.ValueType
+    """State of the consultation."""
+    relation_sessions: _builtins.int
+    """Confirmed consultations of the mentor with the startup."""
+    relation_minutes: _builtins.int
+    """Their length in whole minutes."""
+    relation_sequence: _builtins.int
+    """Counts the changes of the relation of mentor and startup: copies keep the one with the highest number. 0 if there
+    never was a relation.
+    """
+    @_builtins.property
+    def date(self) -> _date_pb2.Date:
+        """Day of the city on which it began."""
+
+    @_builtins.property
+    def relation_last_date(self) -> _date_pb2.Date:
+        """Day of the last of them; unset if there is none."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        startup: _builtins.str = ...,
+        space: _builtins.str = ...,
+        district: _builtins.str = ...,
+        kind: _consultation_pb2.Consultation.Kind.ValueType = ...,
+        date: _date_pb2.Date | None = ...,
+        minutes: _builtins.int = ...,
+        appointed: _builtins.bool = ...,
+        state: _consultation_pb2.Consultation.State.ValueType = ...,
+        relation_sessions: _builtins.int = ...,
+        relation_minutes: _builtins.int = ...,
+        relation_last_date: _date_pb2.Date | None = ...,
+        relation_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "relation_last_date", b"relation_last_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointed", b"appointed", "date", b"date", "district", b"district", "kind", b"kind", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "minutes", b"minutes", "name", b"name", "relation_last_date", b"relation_last_date", "relation_minutes", b"relation_minutes", "relation_sequence", b"relation_sequence", "relation_sessions", b"relation_sessions", "space", b"space", "startup", b"startup", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationConfirmed: _TypeAlias = ConsultationConfirmed  # noqa: Y015
+
+@_typing.final
+class ConsultationDisputed(_message.Message):
+    """Published when a startup disputes a record. If it had confirmed it before, its service no longer counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    STARTUP_FIELD_NUMBER: _builtins.int
+    SPACE_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
+    APPOINTED_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RELATION_SESSIONS_FIELD_NUMBER: _builtins.int
+    RELATION_MINUTES_FIELD_NUMBER: _builtins.int
+    RELATION_LAST_DATE_FIELD_NUMBER: _builtins.int
+    RELATION_SEQUENCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The consultation, `consultations/{consultation}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor."""
+    startup: _builtins.str
+    """The startup, `startups/{startup}`."""
+    space: _builtins.str
+    """Where the startup was a tenant on the day, `spaces/{space}`; empty if nowhere."""
+    district: _builtins.str
+    """District of the startup, `districts/{code}`."""
+    kind: _consultation_pb2.Consultation.Kind.ValueType
+    """Kind of the consultation."""
+    minutes: _builtins.int
+    """Length in whole minutes."""
+    appointed: _builtins.bool
+    """Whether the mentor had a valid appointment on the day."""
+    state: _consultation_pb2.Consultation.State.ValueType
+    """State of the consultation."""
+    relation_sessions: _builtins.int
+    """Confirmed consultations of the mentor with the startup."""
+    relation_minutes: _builtins.int
+    """Their length in whole minutes."""
+    relation_sequence: _builtins.int
+    """Counts the changes of the relation of mentor and startup: copies keep the one with the highest number. 0 if there
+    never was a relation.
+    """
+    @_builtins.property
+    def date(self) -> _date_pb2.Date:
+        """Day of the city on which it began."""
+
+    @_builtins.property
+    def relation_last_date(self) -> _date_pb2.Date:
+        """Day of the last of them; unset if there is none."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        startup: _builtins.str = ...,
+        space: _builtins.str = ...,
+        district: _builtins.str = ...,
+        kind: _consultation_pb2.Consultation.Kind.ValueType = ...,
+        date: _date_pb2.Date | None = ...,
+        minutes: _builtins.int = ...,
+        appointed: _builtins.bool = ...,
+        state: _consultation_pb2.Consultation.State.ValueType = ...,
+        relation_sessions: _builtins.int = ...,
+        relation_minutes: _builtins.int = ...,
+        relation_last_date: _date_pb2.Date | None = ...,
+        relation_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "relation_last_date", b"relation_last_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointed", b"appointed", "date", b"date", "district", b"district", "kind", b"kind", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "minutes", b"minutes", "name", b"name", "relation_last_date", b"relation_last_date", "relation_minutes", b"relation_minutes", "relation_sequence", b"relation_sequence", "relation_sessions", b"relation_sessions", "space", b"space", "startup", b"startup", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationDisputed: _TypeAlias = ConsultationDisputed  # noqa: Y015
+
+@_typing.final
+class ConsultationRejected(_message.Message):
+    """Published when the dispute of a startup was upheld. Its service does not count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    STARTUP_FIELD_NUMBER: _builtins.int
+    SPACE_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    MINUTES_FIELD_NUMBER: _builtins.int
+    APPOINTED_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RELATION_SESSIONS_FIELD_NUMBER: _builtins.int
+    RELATION_MINUTES_FIELD_NUMBER: _builtins.int
+    RELATION_LAST_DATE_FIELD_NUMBER: _builtins.int
+    RELATION_SEQUENCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The consultation, `consultations/{consultation}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor."""
+    startup: _builtins.str
+    """The startup, `startups/{startup}`."""
+    space: _builtins.str
+    """Where the startup was a tenant on the day, `spaces/{space}`; empty if nowhere."""
+    district: _builtins.str
+    """District of the startup, `districts/{code}`."""
+    kind: _consultation_pb2.Consultation.Kind.ValueType
+    """Kind of the consultation."""
+    minutes: _builtins.int
+    """Length in whole minutes."""
+    appointed: _builtins.bool
+    """Whether the mentor had a valid appointment on the day."""
+    state: _consultation_pb2.Consultation.State.ValueType
+    """State of the consultation."""
+    relation_sessions: _builtins.int
+    """Confirmed consultations of the mentor with the startup."""
+    relation_minutes: _builtins.int
+    """Their length in whole minutes."""
+    relation_sequence: _builtins.int
+    """Counts the changes of the relation of mentor and startup: copies keep the one with the highest number. 0 if there
+    never was a relation.
+    """
+    @_builtins.property
+    def date(self) -> _date_pb2.Date:
+        """Day of the city on which it began."""
+
+    @_builtins.property
+    def relation_last_date(self) -> _date_pb2.Date:
+        """Day of the last of them; unset if there is none."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        startup: _builtins.str = ...,
+        space: _builtins.str = ...,
+        district: _builtins.str = ...,
+        kind: _consultation_pb2.Consultation.Kind.ValueType = ...,
+        date: _date_pb2.Date | None = ...,
+        minutes: _builtins.int = ...,
+        appointed: _builtins.bool = ...,
+        state: _consultation_pb2.Consultation.State.ValueType = ...,
+        relation_sessions: _builtins.int = ...,
+        relation_minutes: _builtins.int = ...,
+        relation_last_date: _date_pb2.Date | None = ...,
+        relation_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "relation_last_date", b"relation_last_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointed", b"appointed", "date", b"date", "district", b"district", "kind", b"kind", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "minutes", b"minutes", "name", b"name", "relation_last_date", b"relation_last_date", "relation_minutes", b"relation_minutes", "relation_sequence", b"relation_sequence", "relation_sessions", b"relation_sessions", "space", b"space", "startup", b"startup", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsultationRejected: _TypeAlias = ConsultationRejected  # noqa: Y015
+
+@_typing.final
+class PanelDrawn(_message.Message):
+    """--- panels ---
+
+    Published when a panel was drawn. Who sits on it is confidential until it is closed.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    TECHNOLOGY_FIELDS_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The panel, `panels/{panel}`."""
+    district: _builtins.str
+    """District or functional zone that reviews, `districts/{code}`."""
+    size: _builtins.int
+    """Seats of the panel."""
+    @_builtins.property
+    def subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The startups under review, `startups/{startup}`."""
+
+    @_builtins.property
+    def technology_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields in which the candidates work, codes of the city's profile; every field if empty."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the review begins. Unset if it has no fixed time."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When the review ends. Unset if it has no fixed time."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        district: _builtins.str = ...,
+        subjects: _abc.Iterable[_builtins.str] | None = ...,
+        technology_fields: _abc.Iterable[_builtins.str] | None = ...,
+        size: _builtins.int = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["district", b"district", "end_time", b"end_time", "name", b"name", "size", b"size", "start_time", b"start_time", "subjects", b"subjects", "technology_fields", b"technology_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PanelDrawn: _TypeAlias = PanelDrawn  # noqa: Y015
+
+@_typing.final
+class PanelMemberReplaced(_message.Message):
+    """Published when a member left a panel. Who sits on it, and who did, is confidential."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VACANT_SEATS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The panel, `panels/{panel}`."""
+    district: _builtins.str
+    """District or functional zone that reviews, `districts/{code}`."""
+    reason: _panel_pb2.Panel.LeaveReason.ValueType
+    """Why the member left."""
+    vacant_seats: _builtins.int
+    """Seats for which no substitute fitted; 0 if one has joined."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        district: _builtins.str = ...,
+        reason: _panel_pb2.Panel.LeaveReason.ValueType = ...,
+        vacant_seats: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["district", b"district", "name", b"name", "reason", b"reason", "vacant_seats", b"vacant_seats"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PanelMemberReplaced: _TypeAlias = PanelMemberReplaced  # noqa: Y015
+
+@_typing.final
+class PanelClosed(_message.Message):
+    """Published when the work of a panel is done. From then on it is public who sat on it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    TECHNOLOGY_FIELDS_FIELD_NUMBER: _builtins.int
+    MENTORS_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAMES_FIELD_NUMBER: _builtins.int
+    INDUSTRY_EXPERTS_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The panel, `panels/{panel}`."""
+    district: _builtins.str
+    """District or functional zone that reviews, `districts/{code}`."""
+    industry_experts: _builtins.int
+    """How many of the members are experts from industry."""
+    @_builtins.property
+    def subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The startups under review, `startups/{startup}`."""
+
+    @_builtins.property
+    def technology_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields in which the candidates worked, codes of the city's profile; every field if empty."""
+
+    @_builtins.property
+    def mentors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The members, `mentors/{mentor}`."""
+
+    @_builtins.property
+    def mentor_display_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Display names of the members, in the same order."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When the review began. Unset if it had no fixed time."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When the review ended. Unset if it had no fixed time."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        district: _builtins.str = ...,
+        subjects: _abc.Iterable[_builtins.str] | None = ...,
+        technology_fields: _abc.Iterable[_builtins.str] | None = ...,
+        mentors: _abc.Iterable[_builtins.str] | None = ...,
+        mentor_display_names: _abc.Iterable[_builtins.str] | None = ...,
+        industry_experts: _builtins.int = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["district", b"district", "end_time", b"end_time", "industry_experts", b"industry_experts", "mentor_display_names", b"mentor_display_names", "mentors", b"mentors", "name", b"name", "start_time", b"start_time", "subjects", b"subjects", "technology_fields", b"technology_fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PanelClosed: _TypeAlias = PanelClosed  # noqa: Y015
+
+@_typing.final
+class PanelCancelled(_message.Message):
+    """Published when a panel was cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    SUBJECTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The panel, `panels/{panel}`."""
+    district: _builtins.str
+    """District or functional zone that reviews, `districts/{code}`."""
+    @_builtins.property
+    def subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The startups under review, `startups/{startup}`."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        district: _builtins.str = ...,
+        subjects: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["district", b"district", "name", b"name", "subjects", b"subjects"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PanelCancelled: _TypeAlias = PanelCancelled  # noqa: Y015
+
+@_typing.final
+class SecondmentAgreed(_message.Message):
+    """--- secondments ---
+
+    Published when both organisations had consented to a secondment, and when the end of such a one was brought forward.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    HOME_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    HOME_CREDIT_CODE_FIELD_NUMBER: _builtins.int
+    HOST_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    HOST_CREDIT_CODE_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    SHARE_PERCENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The secondment, `secondments/{secondment}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor when the secondment was proposed."""
+    district: _builtins.str
+    """District of the mentor when the secondment was proposed, `districts/{code}`."""
+    home_display_name: _builtins.str
+    """Name of the home organisation."""
+    home_credit_code: _builtins.str
+    """Unified social credit code of the home organisation; empty if it is not known."""
+    host_display_name: _builtins.str
+    """Name of the host organisation."""
+    host_credit_code: _builtins.str
+    """Unified social credit code of the host organisation; empty if it is not known."""
+    share_percent: _builtins.int
+    """Share of the mentor's working time in per cent."""
+    @_builtins.property
+    def start_date(self) -> _date_pb2.Date:
+        """First day."""
+
+    @_builtins.property
+    def end_date(self) -> _date_pb2.Date:
+        """First day after the secondment."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        district: _builtins.str = ...,
+        home_display_name: _builtins.str = ...,
+        home_credit_code: _builtins.str = ...,
+        host_display_name: _builtins.str = ...,
+        host_credit_code: _builtins.str = ...,
+        start_date: _date_pb2.Date | None = ...,
+        end_date: _date_pb2.Date | None = ...,
+        share_percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["district", b"district", "end_date", b"end_date", "home_credit_code", b"home_credit_code", "home_display_name", b"home_display_name", "host_credit_code", b"host_credit_code", "host_display_name", b"host_display_name", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "name", b"name", "share_percent", b"share_percent", "start_date", b"start_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SecondmentAgreed: _TypeAlias = SecondmentAgreed  # noqa: Y015
+
+@_typing.final
+class SecondmentEnded(_message.Message):
+    """Published when a secondment is over to which both organisations had consented."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MENTOR_FIELD_NUMBER: _builtins.int
+    MENTOR_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    HOME_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    HOME_CREDIT_CODE_FIELD_NUMBER: _builtins.int
+    HOST_DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    HOST_CREDIT_CODE_FIELD_NUMBER: _builtins.int
+    START_DATE_FIELD_NUMBER: _builtins.int
+    END_DATE_FIELD_NUMBER: _builtins.int
+    SHARE_PERCENT_FIELD_NUMBER: _builtins.int
+    END_REASON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The secondment, `secondments/{secondment}`."""
+    mentor: _builtins.str
+    """The mentor, `mentors/{mentor}`."""
+    mentor_display_name: _builtins.str
+    """Display name of the mentor when the secondment was proposed."""
+    district: _builtins.str
+    """District of the mentor when the secondment was proposed, `districts/{code}`."""
+    home_display_name: _builtins.str
+    """Name of the home organisation."""
+    home_credit_code: _builtins.str
+    """Unified social credit code of the home organisation; empty if it is not known."""
+    host_display_name: _builtins.str
+    """Name of the host organisation."""
+    host_credit_code: _builtins.str
+    """Unified social credit code of the host organisation; empty if it is not known."""
+    share_percent: _builtins.int
+    """Share of the mentor's working time in per cent."""
+    end_reason: _secondment_pb2.Secondment.EndReason.ValueType
+    """Why the secondment ended."""
+    @_builtins.property
+    def start_date(self) -> _date_pb2.Date:
+        """First day."""
+
+    @_builtins.property
+    def end_date(self) -> _date_pb2.Date:
+        """First day after the secondment."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        mentor: _builtins.str = ...,
+        mentor_display_name: _builtins.str = ...,
+        district: _builtins.str = ...,
+        home_display_name: _builtins.str = ...,
+        home_credit_code: _builtins.str = ...,
+        host_display_name: _builtins.str = ...,
+        host_credit_code: _builtins.str = ...,
+        start_date: _date_pb2.Date | None = ...,
+        end_date: _date_pb2.Date | None = ...,
+        share_percent: _builtins.int = ...,
+        end_reason: _secondment_pb2.Secondment.EndReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["district", b"district", "end_date", b"end_date", "end_reason", b"end_reason", "home_credit_code", b"home_credit_code", "home_display_name", b"home_display_name", "host_credit_code", b"host_credit_code", "host_display_name", b"host_display_name", "mentor", b"mentor", "mentor_display_name", b"mentor_display_name", "name", b"name", "share_percent", b"share_percent", "start_date", b"start_date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SecondmentEnded: _TypeAlias = SecondmentEnded  # noqa: Y015
