@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from libs.common.domain.entity import construct
 from libs.common.store.database import Database
 from libs.common.store.schema import from_document
 from libs.common.store.transaction import Document
@@ -130,7 +131,10 @@ class ReportQueries:
     async def _groups(self, collection: str, stages: list[Document], months: Months) -> Groups:
         stages = [*stages, {"$match": {"services": {"$gt": 0}}}, {"$limit": MAX_ROWS + 1}]
         documents = await self._aggregate(collection, stages)
-        return {_key(document["_id"], months): HoursFigures.model_validate(document) for document in documents}
+        return {
+            _key(document["_id"], months): construct(HoursFigures, {name: document[name] for name in FIGURES})
+            for document in documents
+        }
 
     def _confirmed(self, months: Months, only: Selection) -> Document:
         """Return the condition for consultations with such a service. One of the paths in it has an index."""

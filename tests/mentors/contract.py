@@ -11,8 +11,9 @@ from typing import Any
 from tests.contracts.calls import Calls
 from tests.contracts.requests import Place, ServiceContract
 from tests.mentors.mentor import contract as mentor
+from tests.mentors.report import contract as report
 
-PARTS: tuple[ModuleType, ...] = (mentor,)
+PARTS: tuple[ModuleType, ...] = (mentor, report)
 
 
 async def populate(calls: Calls, place: Place) -> None:

@@ -1,14 +1,15 @@
 """Service hours: the confirmed service of a period, by what it is grouped by, and as a file."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from libs.common.domain.dates import Day, midnight
-from libs.common.domain.entity import Value
+from libs.common.domain.entity import Value, construct
 from libs.common.domain.errors import Invalid, Precondition
 from libs.common.domain.names import Code, DistrictName
 from libs.common.domain.profile import City
@@ -104,6 +105,15 @@ class HoursFigures(Value):
     appointed_sessions: int = 0
     appointed_services: int = 0
     appointed_minutes: int = 0
+
+    @classmethod
+    def sum(cls, parts: Iterable["HoursFigures"]) -> Self:
+        """Add up figures that share no session."""
+        total = dict.fromkeys(cls.model_fields, 0)
+        for part in parts:
+            for name, figure in part.__dict__.items():
+                total[name] += figure
+        return construct(cls, total)
 
 
 class HoursRow(Value):

@@ -41,6 +41,8 @@ from services.mentors.store import MentorsStore
 
 log = structlog.get_logger()
 NAMED = {GroupBy.MENTOR: "mentors", GroupBy.SPACE: "spaces", GroupBy.STARTUP: "startups"}
+#: Groups that may share a session, so that the total is less than their sum.
+SHARING = frozenset({GroupBy.SPACE, GroupBy.STARTUP})
 #: Clients accept messages of at most 4 MiB unless they are set up otherwise.
 MAX_FILE_BYTES = 3_000_000
 
@@ -61,15 +63,19 @@ class Reports:
     async def hours(self, query: report.GetServiceHours, ctx: CallContext) -> ServiceHours:
         """Sum the service of a period. Denied (OUT_OF_SCOPE), NotFound, Precondition (TOO_MANY_ROWS)."""
         months = await self._selected(query, ctx)
-        total = await self._groups(query, months, None)
-        groups = await self._groups(query, months, query.group_by) if query.group_by else {}
+        groups = await self._groups(query, months, query.group_by)
         ensure_bounded(len(groups))
+        if query.group_by in SHARING:
+            total = (await self._groups(query, months, None)).get("", HoursFigures())
+        else:
+            total = HoursFigures.sum(groups.values())
         names = await self._display_names(query.group_by, groups)
-        rows = (HoursRow(key=key, display_name=names.get(key, ""), figures=groups[key]) for key in sorted(groups))
+        keys = sorted(groups) if query.group_by else ()
+        rows = (HoursRow(key=key, display_name=names.get(key, ""), figures=groups[key]) for key in keys)
         return ServiceHours(
             start_date=months.start_date,
             end_date=months.end_date,
-            total=total.get("", HoursFigures()),
+            total=total,
             rows=tuple(rows),
         )
 
