@@ -8,7 +8,13 @@ import pytest
 from grpc import aio
 from hypothesis import HealthCheck, settings
 
-from libs.api.hatchery.mentors.v1 import contact_pb2_grpc, mentor_pb2_grpc, nomination_pb2_grpc
+from libs.api.hatchery.mentors.v1 import (
+    availability_pb2_grpc,
+    consultation_pb2_grpc,
+    contact_pb2_grpc,
+    mentor_pb2_grpc,
+    nomination_pb2_grpc,
+)
 from libs.api.hatchery.spaces.v1 import space_pb2_grpc, tenancy_pb2_grpc
 from libs.api.hatchery.startups.v1 import startup_pb2_grpc
 from libs.cli.servers.mongo import Mongo, start_mongo
@@ -31,6 +37,8 @@ SERVER_FIXTURES = {
     "mentors",
     "nominations",
     "mentor_contacts",
+    "availabilities",
+    "consultations",
     "database",
 }
 #: A test that uses one of these fixtures works on a database directly.
@@ -115,6 +123,20 @@ async def mentor_contacts(cluster: Cluster, mentors_replica: Replica) -> AsyncIt
     """MentorContactService, called as an admin unless a token is given."""
     async with aio.insecure_channel(mentors_replica.address) as channel:
         yield Api(channel, contact_pb2_grpc, "MentorContactService", cluster.token())
+
+
+@pytest.fixture(scope="module")
+async def availabilities(cluster: Cluster, mentors_replica: Replica) -> AsyncIterator[Api]:
+    """AvailabilityService, called as an admin unless a token is given."""
+    async with aio.insecure_channel(mentors_replica.address) as channel:
+        yield Api(channel, availability_pb2_grpc, "AvailabilityService", cluster.token())
+
+
+@pytest.fixture(scope="module")
+async def consultations(cluster: Cluster, mentors_replica: Replica) -> AsyncIterator[Api]:
+    """ConsultationService, called as an admin unless a token is given."""
+    async with aio.insecure_channel(mentors_replica.address) as channel:
+        yield Api(channel, consultation_pb2_grpc, "ConsultationService", cluster.token())
 
 
 @pytest.fixture(scope="session")
