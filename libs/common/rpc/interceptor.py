@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -26,6 +26,7 @@ from libs.common.rpc.grants import Access
 from libs.common.rpc.grpc_status import DETAILS, AsRefusal, grpc_status
 from libs.common.rpc.identity import ANONYMOUS, Caller, Verifier
 from libs.common.rpc.rate_limit import RateLimiter
+from libs.common.rpc.running_calls import Call, RunningCalls
 
 log = structlog.get_logger()
 
@@ -46,18 +47,6 @@ RPC_SECONDS = Histogram(
 # The generic types that grpc's stubs declare do not exist at run time.
 Handler = Any
 _TRACEPARENT = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-
-
-@dataclass(slots=True)
-class _Call:
-    """What is known about the call in progress, for its log line and metrics."""
-
-    caller: str = ""
-    request_id: str = ""
-    traceparent: str = ""
-    reason: str = ""
-    code: StatusCode = StatusCode.OK
-    started: float = field(default_factory=time.perf_counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +78,7 @@ class CallInterceptor(ServerInterceptor):
         self._deadline_seconds = deadline_seconds
         self._rate_limiter = RateLimiter(anonymous_calls_per_second)
         self._handlers: dict[str, Handler] = {}
-        self._running: dict[asyncio.Task[Any], bool] = {}
+        self.running = RunningCalls()
         self._arrived = 0
         self._is_closing, self._closed = False, asyncio.Event()
         self.is_draining = False
@@ -118,14 +107,7 @@ class CallInterceptor(ServerInterceptor):
         The server must be closed without an await in between: no call is arriving when this returns.
         """
         self.is_draining = True
-        running = set(self._running)
-        if running:
-            _, late = await asyncio.wait(running, timeout=grace_seconds)
-            for task in late:
-                self._running[task] = True
-                task.cancel()
-            if late:
-                await asyncio.wait(late, timeout=2)
+        await self.running.wait(grace_seconds, _stopping())
         await self._wait_for_pause()
 
     async def _wait_for_pause(self) -> None:
@@ -156,8 +138,7 @@ class CallInterceptor(ServerInterceptor):
             request, ctx = await self._admit(method, call, raw, context)
             with tracing.span(method.name, ctx.traceparent, SpanKind.SERVER) as traceparent:
                 _enter(call, ctx, traceparent)
-                async with asyncio.timeout_at(ctx.deadline):
-                    return await method.handler.unary_unary(request, context)  # type: ignore[no-any-return]
+                return await method.handler.unary_unary(request, context)  # type: ignore[no-any-return]
 
     async def _stream(self, method: _Method, raw: bytes, context: Any) -> None:
         """Write what the method yields. A generator of our own would not learn of a call that ends during a write."""
@@ -165,12 +146,11 @@ class CallInterceptor(ServerInterceptor):
             request, ctx = await self._admit(method, call, raw, context)
             with tracing.span(method.name, ctx.traceparent, SpanKind.SERVER) as traceparent:
                 _enter(call, ctx, traceparent)
-                async with asyncio.timeout_at(ctx.deadline):
-                    async with aclosing(method.handler.unary_stream(request, context)) as messages:
-                        async for message in messages:
-                            await context.write(message)
+                async with aclosing(method.handler.unary_stream(request, context)) as messages:
+                    async for message in messages:
+                        await context.write(message)
 
-    async def _admit(self, method: _Method, call: _Call, raw: bytes, context: Any) -> tuple[Message, CallContext]:
+    async def _admit(self, method: _Method, call: Call, raw: bytes, context: Any) -> tuple[Message, CallContext]:
         """Identify and authorize the caller, parse the request, and build the call's context."""
         if self.is_draining:
             if self._is_closing:
@@ -216,16 +196,7 @@ class CallInterceptor(ServerInterceptor):
             seconds = min(given - min(HEADROOM_SECONDS, given / 5), method.max_seconds)
         return asyncio.get_running_loop().time() + seconds
 
-    def begin(self, task: "asyncio.Task[Any] | None") -> None:
-        """Remember the task of a call in progress."""
-        if task is not None:
-            self._running[task] = False
-
-    def finish(self, task: "asyncio.Task[Any] | None") -> bool:
-        """Forget the task; returns whether draining has ended it."""
-        return self._running.pop(task, False) if task is not None else False
-
-    async def abort(self, method: _Method, call: _Call, context: Any, error: Exception) -> None:
+    async def abort(self, method: _Method, call: Call, context: Any, error: Exception) -> None:
         """End the call with the status that the error maps to."""
         call.code, message, details = grpc_status(error, method.name, self._convert)
         refusal = self._convert(error)
@@ -238,23 +209,22 @@ class _Observed:
 
     def __init__(self, interceptor: CallInterceptor, method: _Method, context: Any) -> None:
         self._interceptor, self._method, self._context = interceptor, method, context
-        self._call = _Call()
-        self._task = asyncio.current_task()
+        self._call = Call()
 
-    async def __aenter__(self) -> _Call:
-        self._interceptor.begin(self._task)
+    async def __aenter__(self) -> Call:
+        self._interceptor.running.add(self._call)
         return self._call
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         call, method = self._call, self._method
-        ended_by_us = self._interceptor.finish(self._task)
+        self._interceptor.running.remove(call)
         try:
             if isinstance(error, asyncio.CancelledError):
                 call.code = StatusCode.CANCELLED
-                if ended_by_us:
-                    await self._interceptor.abort(method, call, self._context, _stopping())
+                if call.end is not None:
+                    await self._interceptor.abort(method, call, self._context, call.end)
             elif isinstance(error, Exception):
                 await self._interceptor.abort(method, call, self._context, error)
         finally:
@@ -272,9 +242,9 @@ class _Observed:
             )
 
 
-def _enter(call: _Call, ctx: CallContext, traceparent: str) -> None:
+def _enter(call: Call, ctx: CallContext, traceparent: str) -> None:
     """Make the context current, and put its ids on every log line of the call."""
-    call.traceparent = traceparent
+    call.traceparent, call.deadline = traceparent, ctx.deadline
     current.set(ctx if traceparent == ctx.traceparent else replace(ctx, traceparent=traceparent))
     bind_contextvars(request_id=ctx.request_id, trace_id=traceparent[3:35])
 
