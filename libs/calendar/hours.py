@@ -21,7 +21,7 @@ from libs.common.domain.text import Line
 #: How many days one query may span.
 MAX_DAYS = 400
 #: A local time of day, `00:00` to `24:00`, which is the next midnight.
-WallTime = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+WallTime = Annotated[str, StringConstraints(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", max_length=5)]
 
 
 @cache

@@ -25,11 +25,9 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
 def local_day(instant: datetime, zone: ZoneInfo) -> date:
     """Return the day of the zone that the instant belongs to: each day lasts from its midnight to the next.
 
-    It differs from the date that clocks show where they are set back over midnight.
+    Where clocks are set back over midnight, they show the day before once more; the new day has begun all the same.
     """
     day = instant.astimezone(zone).date()
-    if instant < midnight(day, zone):
-        return day - timedelta(days=1)
     tomorrow = day + timedelta(days=1)
     return day if instant < midnight(tomorrow, zone) else tomorrow
 

@@ -217,17 +217,17 @@ def _ensure_free(entry: Entry, others: Iterable[Entry], rules: BookingRules) -> 
     near = [other for other in others if other.start < end and entry.start < other.end + gap]
     if len(near) < rules.max_overlap:
         return
-    for full in _full((_with_gap(other, gap) for other in near), rules.max_overlap):
-        first = max(full.start, entry.start)
-        if first < min(full.end, end):
-            in_the_way = [other for other in near if other.start <= first < other.end + gap]
-            blocking = min(in_the_way, key=lambda other: other.end)
-            raise Taken(
-                "TIME_TAKEN",
-                "the time is taken",
-                taken_start=instant_text(blocking.start),
-                taken_end=instant_text(blocking.end),
-            )
+    # All that are near end after the start and start before the end, so wherever they are too many, it is in the way.
+    if full := _full((_with_gap(other, gap) for other in near), rules.max_overlap):
+        first = max(full[0].start, entry.start)
+        in_the_way = (other for other in near if other.start <= first < other.end + gap)
+        blocking = min(in_the_way, key=lambda other: other.end)
+        raise Taken(
+            "TIME_TAKEN",
+            "the time is taken",
+            taken_start=instant_text(blocking.start),
+            taken_end=instant_text(blocking.end),
+        )
 
 
 def _full(intervals: Iterable[Interval], most: int) -> tuple[Interval, ...]:

@@ -42,6 +42,15 @@ def test_each_instant_belongs_to_the_day_between_two_midnights(day: date, minute
     assert midnight(own, zone) <= instant < midnight(own + DAY, zone)
 
 
+def test_a_day_begins_once() -> None:
+    """On 7 November 2010 the clocks of St. John's went from 00:01 back to 23:01; the night has one midnight."""
+    zone = ZoneInfo("America/St_Johns")
+    first_midnight = datetime(2010, 11, 7, 2, 30, tzinfo=UTC)
+    assert midnight(date(2010, 11, 7), zone) == first_midnight
+    for minutes, day in ((-1, 6), (0, 7), (1, 7), (30, 7), (60, 7), (61, 7)):
+        assert local_day(first_midnight + minutes * MINUTE, zone) == date(2010, 11, day)
+
+
 @pytest.mark.parametrize(
     ("day", "minutes", "instant"),
     [

@@ -132,3 +132,9 @@ def test_rules_that_cannot_be_kept_or_are_misspelt_are_refused(values: dict[str,
     """A profile with impossible or unknown rules does not load."""
     with pytest.raises(ValidationError):
         BookingRules.model_validate(values)
+
+
+def test_the_shortest_booking_may_be_the_longest() -> None:
+    """Every booking may have the same length."""
+    rules = BookingRules(block_minutes=30, min_minutes=30, max_minutes=30)
+    assert [minutes for minutes in (0, 15, 30, 60) if rules.allows_length(minutes)] == [30]
