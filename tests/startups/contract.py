@@ -9,11 +9,12 @@ from google.type.date_pb2 import Date
 from libs.api.hatchery.spaces.v1 import space_pb2
 from libs.api.hatchery.startups.v1 import startup_pb2 as pb
 from services.startups.domain.credit_code import CreditCodeCheck
+from services.startups.domain.mentoring import ForgottenMentor
 from services.startups.domain.startup import Startup
 from tests.contracts.calls import Calls
 from tests.contracts.requests import BadValue, Place, RunningContract, ServiceContract, Valid, new_request_id
 from tests.startups import requests
-from tests.startups.samples import CODES, ISSUED_DIFFERENTLY, stay
+from tests.startups.samples import CODES, ISSUED_DIFFERENTLY, relation, stay
 
 THEN = datetime(2026, 11, 24, 4, 0, 0, 123000, tzinfo=UTC)
 STAY = stay("0tenancy", 3, 0, 30)
@@ -122,7 +123,9 @@ ENTITIES = (
         founded_date=STAY.start_date,
         stays=(STAY,),
         residency=STAY,
+        relations=(relation("0mentor", 3),),
     ),
+    ForgottenMentor(name="mentors/0mentor", version=7, create_time=THEN, update_time=THEN),
 )
 
 SHAPE, FIXED = frozenset({"CREDIT_CODE_SHAPE"}), "CREDIT_CODE_FIXED"

@@ -9,6 +9,7 @@ from libs.common.domain.entity import UpdateMask
 from libs.common.domain.profile import read_profile
 from services.startups.domain import residency
 from services.startups.domain.credit_code import check, check_of, organisation_check
+from services.startups.domain.mentoring import MentorRelation
 from services.startups.domain.residency import Residency
 from services.startups.domain.startup import Startup, StartupSpec, UpdateStartup
 
@@ -88,4 +89,16 @@ def stay(
         start_date=day(start),
         end_date=None if end is None else day(end),
         state=state,
+    )
+
+
+def relation(mentor: str, sequence: int, sessions: int = 1, last: int | None = 0) -> MentorRelation:
+    """Return what a fact of a consultation reports."""
+    return MentorRelation(
+        mentor=f"mentors/{mentor}",
+        mentor_display_name=f"林江{mentor}",
+        sessions=sessions,
+        minutes=45 * sessions,
+        last_date=day(last) if sessions and last is not None else None,
+        sequence=sequence,
     )

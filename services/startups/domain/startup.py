@@ -13,6 +13,7 @@ from libs.common.domain.names import Code, DistrictName, Etag
 from libs.common.domain.profile import City
 from libs.common.domain.text import Title
 from services.startups.domain.credit_code import CreditCode, CreditCodeCheck, check_of, ensure_check_digit
+from services.startups.domain.mentoring import ForgottenMentor, MentorRelation, latest_first
 from services.startups.domain.names import SpaceName, StartupName
 from services.startups.domain.residency import Residency, latest
 
@@ -130,6 +131,17 @@ class Startup(Entity):
     founded_date: Day | None = None
     stays: tuple[Residency, ...] = ()
     residency: Residency | None = None
+    relations: tuple[MentorRelation, ...] = ()
+
+    @property
+    def mentors(self) -> tuple[MentorRelation, ...]:
+        """The mentors whose consultations were confirmed, the one of the last consultation first."""
+        return latest_first(self.relations)
+
+    @property
+    def last_confirmed_consultation_date(self) -> Day | None:
+        """The day of the last confirmed consultation."""
+        return self.mentors[0].last_date if self.mentors else None
 
     @property
     def stage(self) -> Stage:
@@ -151,6 +163,18 @@ class Startup(Entity):
             return self
         known[reported.tenancy] = reported
         return self.with_(stays=tuple(known.values()), residency=latest(known.values()))
+
+    def with_relation(self, reported: MentorRelation) -> Self:
+        """Copy the startup with a reported relation to a mentor, unless a newer report of it is known.
+
+        The result does not depend on the order of the reports.
+        """
+        known = {relation.mentor: relation for relation in self.relations}
+        before = known.get(reported.mentor)
+        if reported.sequence <= (before.sequence if before else 0):
+            return self
+        known[reported.mentor] = reported
+        return self.with_(relations=tuple(known[mentor] for mentor in sorted(known)))
 
 
 class StartupRegistered(Fact):
@@ -235,6 +259,26 @@ def note_residency(startup: Startup, reported: Residency) -> Change[None]:
     """Record a reported stay. Repeated and older reports change nothing."""
     changed = startup.with_residency(reported)
     return Change(None, saves=(changed,) if changed is not startup else ())
+
+
+def note_relation(startup: Startup, forgotten: ForgottenMentor | None, *, reported: MentorRelation) -> Change[None]:
+    """Record a reported relation to a mentor, without the name of a forgotten one.
+
+    Repeated and older reports change nothing.
+    """
+    if forgotten is not None:
+        reported = reported.model_copy(update={"mentor_display_name": ""})
+    changed = startup.with_relation(reported)
+    return Change(None, saves=(changed,) if changed is not startup else ())
+
+
+def forget_mentor(startup: Startup, *, mentor: str) -> Change[None]:
+    """Remove the name of a mentor whose person was forgotten."""
+    if not any(each.mentor == mentor and each.mentor_display_name for each in startup.relations):
+        return Change(None)
+    blank = {"mentor_display_name": ""}
+    relations = (each.model_copy(update=blank) if each.mentor == mentor else each for each in startup.relations)
+    return Change(None, saves=(startup.with_(relations=tuple(relations)),))
 
 
 def _ensure_no_code(startup: Startup) -> None:

@@ -1,4 +1,4 @@
-"""Startups: register, read, update, and what spaces reports about them."""
+"""Startups: register, read, update, and what spaces and mentors report about them."""
 
 from datetime import date
 from functools import partial
@@ -11,9 +11,10 @@ from libs.common.domain.profile import City
 from libs.common.messaging.subscription import FactPayload
 from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Clock, Names
-from libs.common.store.command import Load
-from services.startups.domain import residency, startup
-from services.startups.domain.names import SpaceName, StartupName
+from libs.common.store.command import Load, optional
+from services.startups.domain import mentoring, residency, startup
+from services.startups.domain.mentoring import ForgottenMentor
+from services.startups.domain.names import MentorName, SpaceName, StartupName
 from services.startups.domain.startup import Startup
 from services.startups.store import StartupsStore
 
@@ -28,6 +29,24 @@ class TenancyPayload(FactPayload):
     startup: StartupName
     start_date: date
     end_date: date | None = None
+
+
+class RelationPayload(FactPayload):
+    """The fields of the facts of consultations that startups uses: the relation after what happened."""
+
+    mentor: MentorName
+    mentor_display_name: str = ""
+    startup: StartupName
+    relation_sessions: int
+    relation_minutes: int
+    relation_last_date: date | None = None
+    relation_sequence: int
+
+
+class MentorPayload(FactPayload):
+    """The fields of the facts of mentors that startups uses."""
+
+    name: MentorName
 
 
 class Startups:
@@ -101,3 +120,28 @@ class Startups:
         )
         decide = partial(startup.note_residency, reported=reported)
         await self._store.commit(ctx, Load(Startup, payload.startup), decide=decide)
+
+    async def note_relation(self, payload: RelationPayload, ctx: CallContext) -> None:
+        """Fact: the confirmed consultations of a mentor with a startup have changed."""
+        reported = mentoring.MentorRelation(
+            mentor=payload.mentor,
+            mentor_display_name=payload.mentor_display_name,
+            sessions=payload.relation_sessions,
+            minutes=payload.relation_minutes,
+            last_date=payload.relation_last_date,
+            sequence=payload.relation_sequence,
+        )
+        await self._store.commit(
+            ctx,
+            Load(Startup, payload.startup),
+            optional(ForgottenMentor, payload.mentor),
+            decide=partial(startup.note_relation, reported=reported),
+        )
+
+    async def note_forgotten(self, payload: MentorPayload, ctx: CallContext) -> None:
+        """Fact: the person behind a mentor was forgotten. The name is removed wherever it is shown."""
+        remember = partial(mentoring.note_forgotten, mentor=payload.name)
+        await self._store.commit(ctx, optional(ForgottenMentor, payload.name), decide=remember)
+        forget = partial(startup.forget_mentor, mentor=payload.name)
+        for name in await self._store.startups_of(payload.name):
+            await self._store.commit(ctx.step(name), Load(Startup, name), decide=forget)

@@ -11,6 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.type import date_pb2 as _date_pb2
+from libs.api.hatchery.startups.v1 import mentoring_pb2 as _mentoring_pb2
 from libs.api.hatchery.startups.v1 import residency_pb2 as _residency_pb2
 import builtins as _builtins
 import sys
@@ -119,6 +120,8 @@ class Startup(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    MENTORS_FIELD_NUMBER: _builtins.int
+    LAST_CONFIRMED_CONSULTATION_DATE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `startups/{startup}`. Assigned by the service."""
     display_name: _builtins.str
@@ -153,6 +156,14 @@ class Startup(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When the startup was last changed."""
 
+    @_builtins.property
+    def mentors(self) -> _containers.RepeatedCompositeFieldContainer[_mentoring_pb2.MentorRelation]:
+        """The mentors whose consultations the startup has confirmed, the one of the last consultation first."""
+
+    @_builtins.property
+    def last_confirmed_consultation_date(self) -> _date_pb2.Date:
+        """Day of the last confirmed consultation; unset if there was none."""
+
     def __init__(
         self,
         *,
@@ -169,10 +180,12 @@ class Startup(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        mentors: _abc.Iterable[_mentoring_pb2.MentorRelation] | None = ...,
+        last_confirmed_consultation_date: _date_pb2.Date | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "founded_date", b"founded_date", "residency", b"residency", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "founded_date", b"founded_date", "last_confirmed_consultation_date", b"last_confirmed_consultation_date", "residency", b"residency", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "credit_code", b"credit_code", "credit_code_check", b"credit_code_check", "display_name", b"display_name", "district", b"district", "etag", b"etag", "founded_date", b"founded_date", "industry_chain", b"industry_chain", "name", b"name", "residency", b"residency", "stage", b"stage", "technology_field", b"technology_field", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "credit_code", b"credit_code", "credit_code_check", b"credit_code_check", "display_name", b"display_name", "district", b"district", "etag", b"etag", "founded_date", b"founded_date", "industry_chain", b"industry_chain", "last_confirmed_consultation_date", b"last_confirmed_consultation_date", "mentors", b"mentors", "name", b"name", "residency", b"residency", "stage", b"stage", "technology_field", b"technology_field", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
