@@ -188,7 +188,9 @@ async def test_a_repeated_fact_has_one_effect(
     before = await stored.collection("journal").count_documents({})
     for _ in range(3):
         await of_startups.publish(registered("startups/twice"), headers={"id": "feedfacefeedface.0"})
-        await of_spaces.publish(spaces.SpaceCreated(name="spaces/twice"), headers={"id": "feedfacefeedface.0"})
+        await of_spaces.publish(
+            spaces.SpaceCreated(name="spaces/twice", display_name="孵化器"), headers={"id": "feedfacefeedface.0"}
+        )
         await of_spaces.publish(activated("startups/twice", "twice", 0), headers={"id": "feedfacefeedface.1"})
     await until_idle(service)
     for collection, name in (
