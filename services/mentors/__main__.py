@@ -52,6 +52,7 @@ from services.mentors.service.booking import Bookings
 from services.mentors.service.commitment import CommitmentQueries
 from services.mentors.service.contact import Contacts
 from services.mentors.service.match import Matching
+from services.mentors.service.forgetting import Forgetting
 from services.mentors.service.mentor import Mentors
 from services.mentors.service.nomination import Nominations
 from services.mentors.service.note import Notes
@@ -73,6 +74,7 @@ async def main() -> None:
         appointments = Appointments(store, runtime.clock, runtime.city, profile)
         nominations = Nominations(store, runtime.clock, runtime.city, profile)
         contacts = Contacts(store)
+        forgetting = Forgetting(store, runtime.clock, runtime.city)
         projections = Projections(store)
         work_calendar = WorkCalendar.of(runtime.section(HolidaysSection, "holidays"))
         city_hours = CityHours.of(profile.availability, work_calendar, ZoneInfo(runtime.city.time_zone))
@@ -96,7 +98,7 @@ async def main() -> None:
         await runtime.serve(
             store,
             servicers=(
-                Servicer(mentor_pb2, add_MentorServiceServicer_to_server, MentorRpc(mentors, appointments)),
+                Servicer(mentor_pb2, add_MentorServiceServicer_to_server, MentorRpc(mentors, appointments, forgetting)),
                 Servicer(nomination_pb2, add_NominationServiceServicer_to_server, NominationRpc(nominations)),
                 Servicer(contact_pb2, add_MentorContactServiceServicer_to_server, MentorContactRpc(contacts)),
                 Servicer(
@@ -118,6 +120,7 @@ async def main() -> None:
             subscriptions=subscriptions(projections),
             timers=(
                 Timer("mentors", appointments.advance),
+                Timer("erasures", forgetting.erase),
                 Timer("consultations", consultation_timer.advance),
                 Timer("secondments", secondments.advance),
             ),

@@ -16,6 +16,7 @@ from services.mentors.domain.block import Block
 from services.mentors.domain.booking_commands import ListConsultations
 from services.mentors.domain.consultation import Consultation
 from services.mentors.domain.contact import MentorContact
+from services.mentors.domain.forgetting import Erasure
 from services.mentors.domain.free_slots import SearchFreeSlots
 from services.mentors.domain.mentee import Mentee
 from services.mentors.domain.mentor import ListMentors, Mentor, State
@@ -58,6 +59,7 @@ MENTORS = EntitySchema(
 )
 NOMINATIONS = EntitySchema(Nomination, "nominations", missing="NOMINATION_NOT_FOUND", personal=True)
 CONTACTS = EntitySchema(MentorContact, "contacts", missing="MENTOR_CONTACT_NOT_FOUND", personal=True)
+ERASURES = EntitySchema(Erasure, "erasures", missing="MENTOR_NOT_FOUND", indexes=(DUE,))
 CERTIFICATE_NUMBERS = EntitySchema(CertificateNumber, "certificate_numbers", missing="APPOINTMENT_NOT_FOUND")
 
 # --- projections ---
@@ -127,6 +129,7 @@ class MentorsStore(Store):
         NOMINATIONS,
         CONTACTS,
         CERTIFICATE_NUMBERS,
+        ERASURES,
         # --- projections ---
         STARTUPS,
         SPACES,

@@ -131,6 +131,7 @@ def appoint(
     """
     mentor.ensure_etag(command.etag)
     mentor.ensure_state(State.NOMINATED, State.APPOINTED, State.RETIRED)
+    ensure_district("appointer", command.appointer, city)
     if certificate is not None:
         raise Taken(
             "CERTIFICATE_NUMBER_TAKEN", "the certificate number was given to a mentor before", mentor=certificate.mentor
@@ -182,7 +183,6 @@ def _ensure_free(mentor: Mentor, appointer: str, start: date, end: date) -> None
 def _body(appointer: str, space: Space | None, city: City) -> str:
     if space is not None:
         return space.display_name
-    ensure_district("appointer", appointer, city)
     return city.districts[appointer].name.zh
 
 

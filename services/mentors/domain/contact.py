@@ -31,7 +31,7 @@ class UpdateMentorContact(Value):
     """Replace the contact of a mentor."""
 
     name: MentorContactName
-    contact: MentorContactSpec = MentorContactSpec()
+    contact: MentorContactSpec
     etag: Etag = ""
 
 

@@ -1,9 +1,9 @@
 """Forgetting: delete what is known of the person behind a mentor, and keep what was counted."""
 
 from datetime import date, datetime
+from typing import ClassVar
 
 from libs.common.domain.entity import Change, Entity, Fact, Value
-from libs.common.domain.errors import Precondition
 from libs.common.domain.names import Etag
 from services.mentors.domain.appointment import end_all
 from services.mentors.domain.consultation import Consultation
@@ -24,6 +24,15 @@ class ForgetPerson(Value):
     etag: Etag = ""
 
 
+class Erasure(Entity):
+    """What is still to be done to forget a person, named `mentors/{mentor}/erasure`. It is removed when all is done."""
+
+    scoped_by: ClassVar[tuple[str, ...]] = ("mentor",)
+
+    mentor: str
+    due_time: datetime
+
+
 class MentorForgotten(Fact):
     """The person behind a mentor was forgotten."""
 
@@ -41,8 +50,7 @@ def forget(
 ) -> Change[Mentor]:
     """Delete the person's name, description, contact and papers, and end all appointments.
 
-    The mentor becomes due, so that what else names the person is deleted by the timer. Refuses a second time
-    (PERSON_FORGOTTEN).
+    The erasure is due at once, because other records name the person. Refuses a second time (PERSON_FORGOTTEN).
     """
     mentor.ensure_etag(command.etag)
     mentor.ensure_state(*State)
@@ -58,10 +66,11 @@ def forget(
         districts=(),
         suspension_end_date=None,
         forget_time=now,
-        due_time=now,
+        due_time=None,
     )
+    erasure = Erasure(name=f"{mentor.name}/erasure", mentor=mentor.name, due_time=now)
     removes = tuple(entity for entity in (contact, nomination) if entity is not None)
-    return Change(forgotten, saves=(forgotten,), removes=removes, facts=(MentorForgotten.of(forgotten),))
+    return Change(forgotten, saves=(forgotten, erasure), removes=removes, facts=(MentorForgotten.of(forgotten),))
 
 
 def forget_in_consultation(consultation: Consultation) -> Change[None]:
@@ -83,10 +92,3 @@ def forget_in_mentee(mentee: Mentee, *, mentor: str) -> Change[None]:
 def forget_entirely(entity: Entity) -> Change[None]:
     """Delete an entity that says nothing but what the mentor noted."""
     return Change(None, removes=(entity,))
-
-
-def finish(mentor: Mentor) -> Change[None]:
-    """Note that nothing names the person any more. Refuses when nothing is due (NOT_DUE)."""
-    if mentor.forget_time is None or mentor.due_time is None:
-        raise Precondition("NOT_DUE", "nothing of the person is left to delete", name=mentor.name)
-    return Change(None, saves=(mentor.with_(due_time=None),))

@@ -183,7 +183,7 @@ class Mentor(Entity):
     """A mentor. `spaces` and `districts` are those whose appointment has not ended; a mentor counts once in the city.
 
     `stages` are those of startups in which the mentor has experience. `due_time` is when the next appointment or the
-    suspension ends, or when what is known of a forgotten person is still to be deleted.
+    suspension ends.
     """
 
     scoped_by: ClassVar[tuple[str, ...]] = ("name", "spaces", "districts", "district", "nominator")

@@ -125,7 +125,7 @@ class UpdateNomination(Value):
     """Replace the papers of a nomination."""
 
     name: NominationName
-    nomination: NominationSpec = NominationSpec()
+    nomination: NominationSpec
     etag: Etag = ""
 
 

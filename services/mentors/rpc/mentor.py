@@ -9,15 +9,17 @@ from libs.common.rpc.context import call_context
 from libs.common.rpc.mapping import decode, encode, encode_page
 from services.mentors.domain import appointment, forgetting, mentor, nomination
 from services.mentors.service.appointment import Appointments
+from services.mentors.service.forgetting import Forgetting
 from services.mentors.service.mentor import Mentors
 
 
 class MentorRpc(MentorServiceServicer):
     """Handlers of MentorService. The proto and the service document each method."""
 
-    def __init__(self, mentors: Mentors, appointments: Appointments) -> None:
+    def __init__(self, mentors: Mentors, appointments: Appointments, forgetting: Forgetting) -> None:
         self._mentors = mentors
         self._appointments = appointments
+        self._forgetting = forgetting
 
     async def NominateMentor(self, request: pb.NominateMentorRequest, context: Any) -> pb.Mentor:
         command = decode(request, nomination.NominateMentor)
@@ -71,5 +73,5 @@ class MentorRpc(MentorServiceServicer):
 
     async def ForgetPerson(self, request: terms.ForgetPersonRequest, context: Any) -> pb.Mentor:
         command = decode(request, forgetting.ForgetPerson)
-        forgotten = await self._mentors.forget(command, call_context())
+        forgotten = await self._forgetting.forget(command, call_context())
         return encode(forgotten, pb.Mentor)

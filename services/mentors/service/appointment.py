@@ -15,7 +15,6 @@ from services.mentors.domain.appointment import CertificateNumber, certificate_n
 from services.mentors.domain.mentor import Mentor
 from services.mentors.domain.profile import MentorsProfile
 from services.mentors.service.appointer import load_appointer
-from services.mentors.service.forgetting import Forgetting
 from services.mentors.store import MentorsStore
 
 log = structlog.get_logger()
@@ -30,7 +29,6 @@ class Appointments:
         self._city = city
         self._zone = ZoneInfo(city.time_zone)
         self._term_months = profile.appointment.term_months
-        self._forgetting = Forgetting(store)
 
     async def appoint(self, command: appointment.AppointMentor, ctx: CallContext) -> Mentor:
         """Appoint a mentor. Taken (CERTIFICATE_NUMBER_TAKEN, ALREADY_APPOINTED), Precondition (WRONG_MENTOR_STATE)."""
@@ -75,11 +73,7 @@ class Appointments:
         return retired
 
     async def advance(self, name: str, ctx: CallContext) -> None:
-        """Timer: move a mentor to the state of today, or finish forgetting the person. Precondition (NOT_DUE)."""
-        known = await self._store.get(Mentor, name, ctx)
-        if known.forget_time is not None:  # this never changes back
-            await self._forgetting.finish(name, ctx)
-            return
+        """Timer: move a mentor to the state of today. Precondition (NOT_DUE)."""
         decide = partial(appointment.advance, city=self._city, today=self._clock.today(self._zone))
         advanced = await self._store.commit(ctx, Load(Mentor, name), decide=decide)
         log.info("mentor_advanced", mentor=name, state=advanced.state)

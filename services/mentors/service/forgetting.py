@@ -1,20 +1,28 @@
-"""Forgetting: delete what else names a person, after the mentor, the contact and the papers."""
+"""Forgetting: delete what is known of a person, and whatever else names the person."""
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from libs.common.domain.entity import Change, Entity
+from libs.common.domain.errors import Refusal
+from libs.common.domain.profile import City
 from libs.common.rpc.context import CallContext
-from libs.common.store.command import Load
+from libs.common.rpc.scope import UNLIMITED
+from libs.common.runtime.clock import Clock
+from libs.common.store.command import Load, optional
 from services.mentors.domain import forgetting, panel_forgetting
 from services.mentors.domain.consultation import Consultation
+from services.mentors.domain.contact import MentorContact
+from services.mentors.domain.forgetting import Erasure
 from services.mentors.domain.mentee import Mentee
 from services.mentors.domain.mentor import Mentor
+from services.mentors.domain.nomination import Nomination
 from services.mentors.domain.note import ConsultationNote
 from services.mentors.domain.panel import ConflictDeclaration, Panel, PanelDraw
 from services.mentors.domain.secondment import Secondment
@@ -72,20 +80,47 @@ TRACES = (
 
 
 class Forgetting:
-    """Deletes the traces of persons, in as many commits as that takes."""
+    """Forgets persons: first what is kept about the mentor, in one commit, then whatever else names the person."""
 
-    def __init__(self, store: MentorsStore) -> None:
+    def __init__(self, store: MentorsStore, clock: Clock, city: City) -> None:
         self._store = store
+        self._clock = clock
+        self._zone = ZoneInfo(city.time_zone)
 
-    async def finish(self, mentor: str, ctx: CallContext) -> None:
-        """Timer: delete what else names a forgotten person. When it is interrupted, the mentor stays due."""
+    async def forget(self, command: forgetting.ForgetPerson, ctx: CallContext) -> Mentor:
+        """Forget the person. Precondition (PERSON_FORGOTTEN), Stale (ETAG_MISMATCH).
+
+        What cannot be deleted before the deadline is deleted by the timer.
+        """
+        forgotten = await self._store.commit(
+            ctx,
+            Load(Mentor, command.name, guard=True),
+            optional(MentorContact, f"{command.name}/contact"),
+            optional(Nomination, f"{command.name}/nomination"),
+            decide=partial(
+                forgetting.forget, command=command, today=self._clock.today(self._zone), now=self._clock.now()
+            ),
+        )
+        log.info("person_forgotten", mentor=forgotten.name)
+        try:
+            await self.erase(f"{forgotten.name}/erasure", ctx)
+        except Refusal as refusal:  # the timer goes on with it, or has finished it
+            log.info("erasure_left_to_timer", mentor=forgotten.name, reason=refusal.reason)
+        return forgotten
+
+    async def erase(self, name: str, ctx: CallContext) -> None:
+        """Timer: delete what else names the person. When it is interrupted, the erasure stays due."""
+        mentor = name.removesuffix("/erasure")
+        # The caller was allowed to forget the person, whoever else has a part in what names her.
+        own = replace(ctx, scope=UNLIMITED, unguarded=True)
         count = 0
         for traces in TRACES:
             while names := await self._store.find_names(traces.kind, traces.where(mentor), BATCH):
-                await asyncio.gather(*(self._forget(traces, name, mentor, ctx) for name in names))
+                decide = traces.forget(mentor)
+                steps = ((each, own.step(each)) for each in names)
+                await asyncio.gather(
+                    *(self._store.commit(step, Load(traces.kind, each), decide=decide) for each, step in steps)
+                )
                 count += len(names)
-        await self._store.commit(ctx, Load(Mentor, mentor), decide=forgetting.finish)
-        log.info("person_forgotten_everywhere", mentor=mentor, entities=count)
-
-    async def _forget(self, traces: Traces, name: str, mentor: str, ctx: CallContext) -> None:
-        await self._store.commit(ctx.step(name), Load(traces.kind, name), decide=traces.forget(mentor))
+        await self._store.commit(own.step("done"), Load(Erasure, name), decide=forgetting.forget_entirely)
+        log.info("person_erased", mentor=mentor, records=count)

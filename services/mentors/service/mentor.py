@@ -1,6 +1,5 @@
-"""Mentors: nominate, describe and read them, and forget the person."""
+"""Mentors: nominate, describe and read them."""
 
-from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -9,11 +8,9 @@ from libs.common.domain.entity import Page
 from libs.common.domain.profile import City
 from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Clock, Names
-from libs.common.store.command import Load, each, optional
-from services.mentors.domain import forgetting, mentor, nomination
-from services.mentors.domain.contact import MentorContact
+from libs.common.store.command import Load, each
+from services.mentors.domain import mentor, nomination
 from services.mentors.domain.mentor import Mentor
-from services.mentors.domain.nomination import Nomination
 from services.mentors.domain.profile import MentorsProfile
 from services.mentors.domain.startup import Startup
 from services.mentors.service.appointer import load_appointer
@@ -66,17 +63,3 @@ class Mentors:
         )
         log.info("mentor_updated", mentor=updated.name, fields=command.update_mask.paths)
         return updated
-
-    async def forget(self, command: forgetting.ForgetPerson, ctx: CallContext) -> Mentor:
-        """Forget the person. Precondition (PERSON_FORGOTTEN), Stale (ETAG_MISMATCH)."""
-        forgotten = await self._store.commit(
-            ctx,
-            Load(Mentor, command.name, guard=True),
-            optional(MentorContact, f"{command.name}/contact"),
-            optional(Nomination, f"{command.name}/nomination"),
-            decide=partial(
-                forgetting.forget, command=command, today=self._clock.today(self._zone), now=self._clock.now()
-            ),
-        )
-        log.info("person_forgotten", mentor=forgotten.name)
-        return forgotten

@@ -1,6 +1,8 @@
 """Mentors, nominations and contacts for the contract tests."""
 
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf.message import Message
@@ -12,7 +14,9 @@ from libs.api.hatchery.startups.v1 import startup_pb2
 from tests.contracts.calls import Calls
 from tests.contracts.requests import Place, RunningContract, Valid, new_request_id
 from tests.mentors import requests
-from tests.mentors.mentor.entities import BAD_VALUES, ENTITIES, FACT_VALUES
+from tests.mentors.mentor.entities import BAD_VALUES, ENTITIES, FACT_VALUES, UNANSWERED
+
+_numbers = itertools.count(6200_0000)
 
 
 async def populate(calls: Calls, place: Place) -> None:
@@ -46,7 +50,8 @@ def scopes_of_contact(contact: contact_pb2.MentorContact, known: Mapping[str, An
 
 
 def _contact() -> contact_pb2.MentorContactSpec:
-    return contact_pb2.MentorContactSpec(phone="+86 432 6200 0000", email="mentor@example.org")
+    """Return another contact each time."""
+    return contact_pb2.MentorContactSpec(phone=f"+86 432 {next(_numbers)}", email="mentor@example.org")
 
 
 def _papers() -> nomination_pb2.NominationSpec:
@@ -116,7 +121,7 @@ async def nominate_mentor(contract: RunningContract) -> Valid:
         contact=_contact(),
         request_id=new_request_id(),
     )
-    return Valid(request, (space.name, space.district))
+    return Valid(request, (space.name, space.district), growth={"nominations": 1, "contacts": 1})
 
 
 async def appoint_mentor(contract: RunningContract) -> Valid:
@@ -124,12 +129,16 @@ async def appoint_mentor(contract: RunningContract) -> Valid:
     mentor, space = await _new_mentor(contract, appointed=False), contract.home.get(space_pb2.Space)
     request = requests.appoint_mentor(mentor.name, space.name, 1, 400, etag=mentor.etag, request_id=new_request_id())
     request.body = "江城孵化器"
-    return Valid(request, (space.name, space.district))
+    foreign = contract.foreign.get(mentor_pb2.Mentor).name
+    scopes = (space.name, space.district)
+    return Valid(request, scopes, mentor.name, foreign, growth={"certificate_numbers": 1})
 
 
 async def end_appointment(contract: RunningContract) -> Valid:
-    """End the appointment of a new mentor."""
-    mentor = await _new_mentor(contract)
+    """End the appointment of a new mentor, whose number has letters of ASCII only."""
+    mentor, space = await _new_mentor(contract, appointed=False), contract.home.get(space_pb2.Space).name
+    appoint = requests.appoint_mentor(mentor.name, space, number=f"JC-{new_request_id()}")
+    mentor = await contract.calls.call("mentors", "AppointMentor", appoint)
     request = terms.EndAppointmentRequest(
         name=mentor.name,
         certificate_number=mentor.appointments[0].certificate_number,
@@ -174,7 +183,8 @@ async def forget_person(contract: RunningContract) -> Valid:
     """Forget a new mentor."""
     mentor = await _new_mentor(contract)
     request = terms.ForgetPersonRequest(name=mentor.name, etag=mentor.etag, request_id=new_request_id())
-    return _mentor(contract, request, mentor)
+    # The second entry of the journal says that everything is erased.
+    return replace(_mentor(contract, request, mentor), growth={"nominations": -1, "journal": 2})
 
 
 async def get_mentor(contract: RunningContract) -> Valid:
@@ -260,7 +270,7 @@ async def update_mentor_contact(contract: RunningContract) -> Valid:
     return Valid(request, (mentor.name,), mentor.name, foreign.name)
 
 
-__all__ = ["BAD_VALUES", "ENTITIES", "FACT_VALUES", "REQUESTS", "SCOPES", "populate"]
+__all__ = ["BAD_VALUES", "ENTITIES", "FACT_VALUES", "REQUESTS", "SCOPES", "UNANSWERED", "populate"]
 REQUESTS: Mapping[str, Callable[[RunningContract], Awaitable[Valid]]] = {
     "MentorService.NominateMentor": nominate_mentor,
     "MentorService.AppointMentor": appoint_mentor,

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from google.type.date_pb2 import Date
+
 from libs.api.hatchery.mentors.v1 import appointment_pb2 as terms
 from libs.common.domain.entity import Entity
 from services.mentors.domain.appointment import CertificateNumber, certificate_name
 from services.mentors.domain.contact import MentorContact
 from services.mentors.domain.evidence import Evidence, EvidenceKind
+from services.mentors.domain.forgetting import Erasure
 from services.mentors.domain.mentor import Affiliation, Format, Holding, Mentor, RetireReason, State
 from services.mentors.domain.nomination import Activity, Degree, Honour, Level, Nomination
 from services.mentors.domain.startup import Stage
@@ -87,6 +90,14 @@ ENTITIES: tuple[Entity, ...] = (
         mentor="mentors/0mentor",
         number="吉创导2025-001",
     ),
+    Erasure(
+        name="mentors/0mentor/erasure",
+        version=7,
+        create_time=THEN,
+        update_time=THEN,
+        mentor="mentors/0mentor",
+        due_time=THEN,
+    ),
 )
 
 MALFORMED = frozenset({"MALFORMED"})
@@ -111,14 +122,32 @@ LINKS: tuple[BadValue, ...] = (
     ("https://files.example.org/\u202e", MALFORMED),
     ("https://files.example.org/1.pdf\n", MALFORMED),
 )
-CODES: tuple[BadValue, ...] = (("no-such-code", MALFORMED), ("No such!", MALFORMED), ("名", MALFORMED))
+NUMBERS: tuple[BadValue, ...] = (
+    ("\u3164\u3164", frozenset({"INVISIBLE_TEXT"})),
+    ("JC-\u202e1", frozenset({"CONTROL_CHARACTER"})),
+    ("JC-\ue000", frozenset({"PRIVATE_CHARACTER"})),
+    ("Pаypal", frozenset({"MIXED_SCRIPTS"})),
+)
 BAD_VALUES: Mapping[str, tuple[BadValue, ...]] = {
     "NominateMentorRequest.nominator": APPOINTERS,
     "AppointMentorRequest.appointer": APPOINTERS,
+    "EndAppointmentRequest.certificate_number": NUMBERS,
     "RetireMentorRequest.retire_reason": (
         (terms.RETIRE_REASON_TERM_ENDED, MALFORMED),
         (terms.RETIRE_REASON_FORGOTTEN, MALFORMED),
     ),
     "Evidence.link": LINKS,
 }
-FACT_VALUES: Mapping[str, object] = {"kind": "entrepreneur"}
+FACT_VALUES: Mapping[str, object] = {
+    "kind": "entrepreneur",
+    "industry_expert": True,
+    "appointments": terms.Appointment(
+        appointer="spaces/0space",
+        body="江城孵化器",
+        certificate_number="吉创导2025-001",
+        start_date=Date(year=2025, month=11, day=24),
+        end_date=Date(year=2028, month=11, day=24),
+    ),
+}
+#: The papers and the contact are not part of the mentor.
+UNANSWERED = ("MentorService.NominateMentor:nomination", "MentorService.NominateMentor:contact")

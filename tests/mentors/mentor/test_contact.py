@@ -63,8 +63,9 @@ def test_a_contact_is_replaced_or_created() -> None:
 
 def test_what_is_stale_or_forgotten_is_refused() -> None:
     """Neither an older version nor a forgotten person gets a contact."""
-    command = UpdateMentorContact(name=KNOWN.name, etag="v1")
+    new = MentorContactSpec(phone="13900000000")
+    command = UpdateMentorContact(name=KNOWN.name, contact=new, etag="v1")
     with pytest.raises(Stale):
         contact.update(KNOWN, mentor(), command)
     with pytest.raises(Precondition, match="forgotten"):
-        contact.update(None, mentor(forget_time=NOW), UpdateMentorContact(name=KNOWN.name))
+        contact.update(None, mentor(forget_time=NOW), UpdateMentorContact(name=KNOWN.name, contact=new))

@@ -9,7 +9,7 @@ from services.mentors.domain import forgetting
 from services.mentors.domain.consultation import Consultation, Kind, Participant
 from services.mentors.domain.consultation import State as ConsultationState
 from services.mentors.domain.contact import MentorContact
-from services.mentors.domain.forgetting import ForgetPerson
+from services.mentors.domain.forgetting import Erasure, ForgetPerson
 from services.mentors.domain.mentee import Mentee, Relation
 from services.mentors.domain.mentor import Affiliation, Format, Holding, Mentor, RetireReason, State
 from services.mentors.domain.nomination import Nomination
@@ -28,9 +28,10 @@ def forgotten(known: Mentor) -> Mentor:
 
 
 def test_contact_and_papers_are_deleted() -> None:
-    """The documents are removed in the same commit; the fact says only that the person is forgotten."""
+    """Both are removed in the same commit, and the erasure of the rest is due; the fact does not name the person."""
     change = forgetting.forget(mentor(), CONTACT, PAPERS, ForgetPerson(name="mentors/m1"), today=TODAY, now=NOW)
     assert change.removes == (CONTACT, PAPERS)
+    assert change.saves[1:] == (Erasure(name="mentors/m1/erasure", mentor="mentors/m1", due_time=NOW),)
     assert [dict(fact) for fact in change.facts] == [{"name": "mentors/m1", "state": State.RETIRED}]
 
 
@@ -53,12 +54,12 @@ def test_name_and_description_are_deleted() -> None:
     assert "林江" not in repr(after)
 
 
-def test_a_forgotten_mentor_is_retired_and_due() -> None:
-    """Terms that have not ended end today; the mentor is due, so that the timer deletes what else names the person."""
+def test_a_forgotten_mentor_is_retired() -> None:
+    """Terms that have not ended end today, and nothing of the mentor changes by itself any more."""
     after = forgotten(mentor([term(-30, -10), term(-5, 300, number="B-2"), term(10, 20, "spaces/s2", "C-3")]))
     assert (after.state, after.retire_reason) == (State.RETIRED, RetireReason.FORGOTTEN)
     assert [each.end_date for each in after.appointments] == [day(-10), TODAY, day(10)]
-    assert (after.spaces, after.due_time, after.forget_time) == ((), NOW, NOW)
+    assert (after.spaces, after.due_time, after.forget_time) == ((), None, NOW)
 
 
 @pytest.mark.parametrize("state", [State.NOMINATED, State.REJECTED])
@@ -74,17 +75,6 @@ def test_a_person_is_forgotten_once() -> None:
         forgotten(forgotten(mentor()))
     with pytest.raises(Stale):
         forgetting.forget(mentor(), None, None, ForgetPerson(name="mentors/m1", etag="v9"), today=TODAY, now=NOW)
-
-
-def test_the_timer_notes_that_nothing_is_left() -> None:
-    """A forgotten mentor is due until everything is deleted; another mentor has nothing to finish."""
-    after = forgotten(mentor())
-    (finished,) = forgetting.finish(after).saves
-    assert isinstance(finished, Mentor)
-    assert (finished.due_time, finished.forget_time) == (None, NOW)
-    for nothing_due in (finished, mentor()):
-        with pytest.raises(Precondition, match="nothing of the person"):
-            forgetting.finish(nothing_due)
 
 
 def test_consultations_lose_the_name() -> None:
