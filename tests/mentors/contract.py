@@ -1,7 +1,8 @@
 """What the contract tests need to know about mentors, joined from `tests/mentors/<resource>/contract.py`.
 
 Each part has REQUESTS, ENTITIES, SCOPES (message to the function that returns the scopes of a resource), FACT_VALUES,
-BAD_VALUES and `populate`; a part that is added is imported and listed in PARTS, after those that it builds on.
+BAD_VALUES and `populate`, and UNANSWERED if it needs that. A part that is added is imported and listed in PARTS, after
+those that it builds on.
 """
 
 from collections.abc import Mapping
@@ -10,10 +11,14 @@ from typing import Any
 
 from tests.contracts.calls import Calls
 from tests.contracts.requests import Place, ServiceContract
+from tests.mentors.availability import contract as availability
+from tests.mentors.booking import contract as booking
+from tests.mentors.match import contract as match
 from tests.mentors.mentor import contract as mentor
+from tests.mentors.record import contract as record
 from tests.mentors.report import contract as report
 
-PARTS: tuple[ModuleType, ...] = (mentor, report)
+PARTS: tuple[ModuleType, ...] = (mentor, match, availability, booking, record, report)
 
 
 async def populate(calls: Calls, place: Place) -> None:
@@ -37,4 +42,5 @@ CONTRACT = ServiceContract(
     entities=tuple(entity for part in PARTS for entity in part.ENTITIES),
     fact_values={field: value for part in PARTS for field, value in part.FACT_VALUES.items()},
     bad_values={field: values for part in PARTS for field, values in part.BAD_VALUES.items()},
+    unanswered=tuple(field for part in PARTS for field in getattr(part, "UNANSWERED", ())),
 )
