@@ -7,12 +7,18 @@ from typing import Any
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type import dayofweek_pb2
+from google.type.date_pb2 import Date
 
 from libs.api.hatchery.mentors.v1 import availability_pb2 as pb
 from tests.mentors.requests import ZONE, day
 from tests.support.calls import Api
 
 WEEKDAYS = [number for number in dayofweek_pb2.DayOfWeek.values() if number]
+
+
+def dates(*offsets: int) -> list[Date]:
+    """Return the days that many days after today, as messages."""
+    return [Date(year=then.year, month=then.month, day=then.day) for then in map(day, offsets)]
 
 
 def instant(offset: int, wall: str = "10:00") -> datetime:
@@ -34,7 +40,7 @@ def starts(slots: Sequence[pb.Slot]) -> list[datetime]:
 
 def every_day(opens: str = "09:00", closes: str = "12:00") -> list[pb.DayHours]:
     """Return the same hours on every day of the week."""
-    return [pb.DayHours(weekday=number, opens=opens, closes=closes) for number in WEEKDAYS]  # type: ignore[arg-type]
+    return [pb.DayHours(weekday=number, opens=opens, closes=closes) for number in WEEKDAYS]
 
 
 def availability_spec(**fields: Any) -> pb.AvailabilitySpec:

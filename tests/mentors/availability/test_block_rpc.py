@@ -12,13 +12,14 @@ from icalendar import Calendar
 from libs.api.hatchery.mentors.v1 import availability_pb2 as pb
 from tests.mentors.availability.requests import (
     block_time,
+    dates,
     every_day,
     free_starts,
     instant,
     list_commitments,
     update_availability,
 )
-from tests.mentors.requests import date_of, new_mentor
+from tests.mentors.requests import new_mentor
 from tests.spaces.requests import new_space
 from tests.support.calls import Api, Refused, refused
 from tests.support.processes import Cluster
@@ -67,7 +68,7 @@ async def test_a_series_is_blocked_wholly_or_not_at_all(mentors: Api, availabili
     )
     assert len(await commitments(availabilities, mentor)) == 1
     block = await availabilities.BlockTime(block_time(mentor, 1, "08:00", recurrence=WEEKLY))
-    assert [each.date for each in block.occurrences] == [date_of(offset) for offset in (1, 8, 15)]
+    assert [each.date for each in block.occurrences] == dates(1, 8, 15)
     assert len(await commitments(availabilities, mentor)) == 4
 
 
@@ -75,10 +76,10 @@ async def test_single_days_of_a_series_are_freed(mentors: Api, availabilities: A
     """Only the day that is named is free; a day that the series does not have is refused at its place."""
     mentor = await open_mentor(mentors, availabilities)
     block = await availabilities.BlockTime(block_time(mentor, recurrence=WEEKLY))
-    freed = await availabilities.UnblockTime(pb.UnblockTimeRequest(name=block.name, dates=[date_of(8)]))
-    assert [each.date for each in freed.occurrences] == [date_of(1), date_of(15)]
+    freed = await availabilities.UnblockTime(pb.UnblockTimeRequest(name=block.name, dates=dates(8)))
+    assert [each.date for each in freed.occurrences] == dates(1, 15)
     assert [each.name for each in await commitments(availabilities, mentor)] == [block.name] * 2
-    again = pb.UnblockTimeRequest(name=block.name, dates=[date_of(1), date_of(8)])
+    again = pb.UnblockTimeRequest(name=block.name, dates=dates(1, 8))
     assert (await refused(availabilities.UnblockTime(again))).fields == {"dates[1]": "DATE_OUT_OF_RANGE"}
 
 
@@ -161,7 +162,7 @@ async def test_a_calendar_is_exported_for_its_mentor(mentors: Api, availabilitie
     block = await availabilities.BlockTime(block_time(mentor, recurrence=WEEKLY))
     request, own = pb.ExportCalendarRequest(mentor=mentor), cluster.token("mentor", [mentor])
     file = await availabilities.ExportCalendar(request, token=own)
-    events = list(Calendar.from_ical(file.content.decode()).walk("VEVENT"))
+    events: list[Any] = list(Calendar.from_ical(file.content.decode()).walk("VEVENT"))
     assert (file.event_count, file.media_type) == (3, "text/calendar; charset=utf-8")
     assert [event["dtstart"].dt for event in events] == [instant(offset) for offset in (1, 8, 15)]
     assert all(str(event["uid"]).startswith(f"{block.name}/occurrences/") for event in events)

@@ -1,6 +1,7 @@
 """Commitments: everything on a mentor's calendar, with what the caller may read of it, and the same as a file."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from icalendar import Calendar
@@ -121,7 +122,7 @@ def events(entries: tuple[Entry, ...] = ENTRIES, known: dict[str, Entity] = KNOW
     """Return the properties of the events in an export, as text."""
     exported = export(M1, entries, known, name="林江", stamp=NOW)
     calendar = Calendar.from_ical(exported.content.decode())
-    found = list(calendar.walk("VEVENT"))
+    found: list[Any] = list(calendar.walk("VEVENT"))
     assert exported.event_count == len(found)
     return [{key.lower(): event[key].to_ical().decode() for key in event} for event in found]
 

@@ -132,7 +132,7 @@ async def test_two_weeks_of_slots_are_read_by_name(store: MentorsStore) -> None:
 )
 async def test_a_search_reads_along_an_index(store: MentorsStore, filters: dict[str, Any]) -> None:
     """Each filter reads about as many mentors as it finds, in the order of the list."""
-    rare = {
+    rare: dict[str, Any] = {
         "kind": "finance",
         "technology_fields": ("aerospace",),
         "skills": ("branding",),
