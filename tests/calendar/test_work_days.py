@@ -128,6 +128,7 @@ def test_a_count_that_stays_in_published_days_is_answered() -> None:
 
 def test_a_count_is_bounded() -> None:
     """Thousands of working days are a mistake of the caller."""
+    assert len(work_days(date(2020, 1, 2), PUBLISHED.add_work_days(date(2020, 1, 1), 1000))) == 1000
     with pytest.raises(ValueError, match="1000"):
         PUBLISHED.add_work_days(date(2026, 1, 1), 1001)
 
@@ -139,6 +140,7 @@ def test_a_notice_of_the_profile_publishes_its_year() -> None:
     """Its days, also those at the end of the year before, are known; the end of its own year is not."""
     calendar = with_notices(NOTICES)
     assert calendar.is_published(date(2098, 1, 1))
+    assert with_notices(NOTICES.replace("2098-10-07", "2098-10-06")).is_published(date(2098, 1, 1))  # 11 days off
     assert not calendar.is_published(date(2098, 12, 25))
     assert not calendar.is_published(date(2097, 12, 24))
     assert work_days(date(2097, 12, 27), date(2098, 1, 3), calendar) == [
