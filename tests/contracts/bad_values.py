@@ -38,6 +38,8 @@ IMPOSSIBLE_DAYS = (
     (2026, 2**31 - 1, -(2**31)),
 )
 FAR_DAY = (2200, 12, 31)
+#: Leaves room in a message of 1 MiB for the other fields of a request.
+MAX_BYTES = 1_000_000
 INTEGERS = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
     FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
@@ -121,7 +123,13 @@ def _lists(field: Field, given: list[Any], singles: list[Bad]) -> Iterator[Bad]:
     if field.limits.count:
         too_many = frozenset({"TOO_MANY"})
         yield Bad("too many", given[:1] * (field.limits.count[1] + 1), field.path, reasons=too_many)
-        yield Bad("twenty thousand", given[:1] * 20_000, field.path, reasons=too_many)
+        yield Bad("as many as a message holds", given[:1] * _fitting(given[0]), field.path, reasons=too_many)
+
+
+def _fitting(item: object) -> int:
+    """Return how many equal items fit into the largest message that a service reads, at most twenty thousand."""
+    size = item.ByteSize() if isinstance(item, Message) else len(str(item).encode())
+    return min(20_000, MAX_BYTES // (size + 4))
 
 
 def _codes(field: Field, bad: Bad) -> frozenset[StatusCode]:

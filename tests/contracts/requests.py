@@ -26,6 +26,8 @@ class Valid:
 
     Each of `scopes` alone covers what the request is about. That is called `name`; `foreign` is the name of a
     resource of the same kind in the other place. `refused` is the reason of a method that cannot succeed here.
+    `growth` is by how many documents collections grow, beside that of a resource that is created and the journal's
+    entry.
     """
 
     request: Message
@@ -33,6 +35,7 @@ class Valid:
     name: str = ""
     foreign: str = ""
     refused: str = ""
+    growth: Mapping[str, int] = field(default_factory=dict)
 
 
 class Place:
@@ -93,6 +96,8 @@ class ServiceContract:
     cover a resource, given all resources by name. `entities` holds an example of each stored entity with every
     field set, `fact_values` the values of fields in facts whose comment does not state the form. `bad_values` adds
     bad values for fields, `EndTenancyRequest.end_reason`; for a text they take the place of the general ones.
+    `unanswered` names fields, `MentorService.NominateMentor:nomination`, whose texts and those below them the reply
+    does not repeat.
     """
 
     populate: Callable[[Calls, Place], Awaitable[None]]
@@ -102,6 +107,7 @@ class ServiceContract:
     entities: tuple[Entity, ...] = ()
     fact_values: Mapping[str, object] = field(default_factory=dict)
     bad_values: Mapping[str, tuple[BadValue, ...]] = field(default_factory=dict)
+    unanswered: tuple[str, ...] = ()
 
 
 @cache

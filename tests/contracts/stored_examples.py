@@ -81,10 +81,10 @@ def example_fact(service: str, kind: type[Message]) -> Message:
     message = kind()
     for field in kind.DESCRIPTOR.fields:
         value = _value(service, field)
-        if isinstance(value, Message):
-            getattr(message, field.name).CopyFrom(value)
-        elif field.is_repeated:
+        if field.is_repeated:
             getattr(message, field.name).extend([value])
+        elif isinstance(value, Message):
+            getattr(message, field.name).CopyFrom(value)
         else:
             setattr(message, field.name, value)
     return message
@@ -92,7 +92,7 @@ def example_fact(service: str, kind: type[Message]) -> Message:
 
 def _value(service: str, field: Any) -> Any:
     own = service_contract(service).fact_values
-    if field.name in own:
+    if field.name in own and not (field.enum_type and isinstance(own[field.name], str)):  # a code in another fact
         return own[field.name]
     if field.message_type and field.message_type.full_name == Date.DESCRIPTOR.full_name:
         return Date(year=2026, month=field.number, day=28)

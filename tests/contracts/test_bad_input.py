@@ -148,7 +148,10 @@ ACCEPTED = (
 @pytest.mark.parametrize("method", WRITES, ids=str)
 async def test_texts_for_people_may_mix_scripts(contract: RunningContract, method: Method) -> None:
     """A text for people may hold Chinese, Latin letters, digits and symbols; radicals become ideographs."""
+    unanswered = service_contract(method.service).unanswered
     for field in fields(method):
+        if f"{method.key}:{field.path}".startswith(unanswered):
+            continue
         if not isinstance(value_at((await valid(contract, method)).request, field.path), str):
             continue
         for text, kept in ACCEPTED:
