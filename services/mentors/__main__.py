@@ -51,8 +51,8 @@ from services.mentors.service.block import Blocks
 from services.mentors.service.booking import Bookings
 from services.mentors.service.commitment import CommitmentQueries
 from services.mentors.service.contact import Contacts
-from services.mentors.service.match import Matching
 from services.mentors.service.forgetting import Forgetting
+from services.mentors.service.match import Matching
 from services.mentors.service.mentor import Mentors
 from services.mentors.service.nomination import Nominations
 from services.mentors.service.note import Notes
