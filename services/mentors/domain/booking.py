@@ -251,6 +251,8 @@ def _book(
         end=consultation.end_time,
     )
     hours = availability or Availability.default(consultation.mentor, moment.city)
+    # Whatever a profile says: a mentor is never booked twice.
+    hours = hours.with_(rules=hours.rules.model_copy(update={"max_overlap": 1}))
     booked = occupy(pages, entry, hours, moment.city, now=moment.now)
     saves = (consultation, *booked.saves)
     return Change(consultation, saves=saves, facts=(ConsultationRequested.about(consultation),))

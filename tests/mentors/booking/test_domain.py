@@ -1,5 +1,6 @@
 """Requests for consultations: what is occupied, what is published, and what is refused."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from services.mentors.domain.consultation import EndReason, Kind, State
 from services.mentors.domain.mentor import Format
 from services.mentors.domain.mentor import State as MentorState
 from tests.mentors.booking.samples import (
+    CITY,
     MENTOR,
     OTHER_STARTUP,
+    RULES,
     SPACE,
     STARTUP,
     Calendar,
@@ -73,6 +76,15 @@ def test_two_requests_for_one_time_are_never_both_possible() -> None:
         "next_free": "2026-11-25T03:15:00Z,2026-11-25T03:30:00Z,2026-11-25T03:45:00Z",
     }
     assert len(calendar.consultations) == 1
+
+
+def test_no_rule_allows_a_double_booking() -> None:
+    """A city whose rules let bookings overlap, as those of a room may, still does not book a mentor twice."""
+    shared = replace(CITY, rules=RULES.model_copy(update={"max_overlap": 2}))
+    calendar = Calendar(city=shared)
+    calendar.request(AT_TEN)
+    with pytest.raises(Taken):
+        calendar.request(AT_TEN, OTHER_STARTUP)
 
 
 def test_slots_are_cut_from_free_time() -> None:
