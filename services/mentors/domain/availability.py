@@ -104,7 +104,7 @@ class UpdateAvailability(Value):
     """Change the availability of a mentor."""
 
     name: AvailabilityName
-    availability: AvailabilitySpec = AvailabilitySpec()
+    availability: AvailabilitySpec
     update_mask: UpdateMask
     etag: Etag = ""
 
