@@ -14,6 +14,8 @@ from libs.api.hatchery.mentors.v1 import (
     contact_pb2_grpc,
     mentor_pb2_grpc,
     nomination_pb2_grpc,
+    panel_pb2_grpc,
+    secondment_pb2_grpc,
 )
 from libs.api.hatchery.spaces.v1 import space_pb2_grpc, tenancy_pb2_grpc
 from libs.api.hatchery.startups.v1 import startup_pb2_grpc
@@ -38,6 +40,8 @@ SERVER_FIXTURES = {
     "nominations",
     "mentor_contacts",
     "availabilities",
+    "panels",
+    "secondments",
     "consultations",
     "database",
 }
@@ -137,6 +141,20 @@ async def consultations(cluster: Cluster, mentors_replica: Replica) -> AsyncIter
     """ConsultationService, called as an admin unless a token is given."""
     async with aio.insecure_channel(mentors_replica.address) as channel:
         yield Api(channel, consultation_pb2_grpc, "ConsultationService", cluster.token())
+
+
+@pytest.fixture(scope="module")
+async def panels(cluster: Cluster, mentors_replica: Replica) -> AsyncIterator[Api]:
+    """PanelService, called as an admin unless a token is given."""
+    async with aio.insecure_channel(mentors_replica.address) as channel:
+        yield Api(channel, panel_pb2_grpc, "PanelService", cluster.token())
+
+
+@pytest.fixture(scope="module")
+async def secondments(cluster: Cluster, mentors_replica: Replica) -> AsyncIterator[Api]:
+    """SecondmentService, called as an admin unless a token is given."""
+    async with aio.insecure_channel(mentors_replica.address) as channel:
+        yield Api(channel, secondment_pb2_grpc, "SecondmentService", cluster.token())
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,12 @@ from tests.mentors.availability import contract as availability
 from tests.mentors.booking import contract as booking
 from tests.mentors.match import contract as match
 from tests.mentors.mentor import contract as mentor
+from tests.mentors.panel import contract as panel
 from tests.mentors.record import contract as record
 from tests.mentors.report import contract as report
+from tests.mentors.secondment import contract as secondment
 
-PARTS: tuple[ModuleType, ...] = (mentor, match, availability, booking, record, report)
+PARTS: tuple[ModuleType, ...] = (mentor, match, availability, booking, record, report, panel, secondment)
 
 
 async def populate(calls: Calls, place: Place) -> None:
