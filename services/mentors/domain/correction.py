@@ -47,7 +47,7 @@ class AddEvidence(Value):
     """Add documents that prove what a record says."""
 
     name: ConsultationName
-    evidence: Annotated[tuple[Evidence, ...], Field(min_length=1, max_length=20)]
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=20)]
 
 
 class CompleteNextStep(Value):

@@ -152,12 +152,17 @@ def occupy(calendar: Pages, consultation: Consultation) -> Pages:
 
     Refuses a time that holds something else (TIME_TAKEN), with the name of the consultation if it is one.
     """
-    wanted = Interval(start=consultation.start_time, end=consultation.end_time)
-    for entry in calendar.entries:
-        if entry.holder != consultation.name and entry.interval.overlaps(wanted):
-            raise _time_taken(entry)
-    person = consultation.startups[0]
-    return calendar.occupy(Entry(holder=consultation.name, person=person, start=wanted.start, end=wanted.end))
+    wanted = Entry(
+        holder=consultation.name,
+        person=consultation.startups[0],
+        start=consultation.start_time,
+        end=consultation.end_time,
+    )
+    try:
+        return calendar.occupy(wanted)
+    except Taken:
+        others = (entry for entry in calendar.entries if entry.holder != wanted.holder)
+        raise _time_taken(next(entry for entry in others if entry.interval.overlaps(wanted.interval))) from None
 
 
 def _time_taken(entry: Entry) -> Taken:
