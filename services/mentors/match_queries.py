@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from libs.common.domain.dates import midnight
-from libs.common.domain.entity import Value, construct
+from libs.common.domain.entity import construct
 from libs.common.store.database import Database
 from libs.common.store.transaction import Document
 from services.mentors.domain.candidate import Candidate, Record
@@ -16,7 +16,12 @@ from services.mentors.domain.match import Sought
 from services.mentors.domain.mentor import Affiliation, Holding, State
 from services.mentors.domain.tally import year_name
 
-_DEFAULTS = {name: field.default for name, field in Candidate.model_fields.items()}
+#: What old documents lack.
+_DEFAULTS = {
+    kind: {name: field.default for name, field in kind.model_fields.items()}
+    for kind in (Candidate, Affiliation, Holding)
+}
+P = TypeVar("P", Affiliation, Holding)
 _FIELDS = dict.fromkeys(Candidate.model_fields.keys() - {"name"}, 1)
 _MINUTES = {"$toInt": {"$floor": {"$divide": [{"$subtract": ["$end_time", "$start_time"]}, 60_000]}}}
 _YEAR_FIELDS = {"mentor": 1, "ratings": 1, "rating_sum": 1, "sessions": {"$sum": "$tallies.sessions"}}
@@ -84,10 +89,8 @@ def _candidate(row: Document) -> Candidate:
     row["name"] = row.pop("_id")
     row["affiliations"] = tuple(_part(Affiliation, each) for each in row.get("affiliations", ()))
     row["holdings"] = tuple(_part(Holding, each) for each in row.get("holdings", ()))
-    return construct(Candidate, _DEFAULTS | row)
+    return construct(Candidate, _DEFAULTS[Candidate] | row)
 
 
-def _part(kind: type[Any], row: Document) -> Any:
-    defaults = {name: field.default for name, field in kind.model_fields.items()}
-    part: Value = construct(kind, defaults | row)
-    return part
+def _part(kind: type[P], row: Document) -> P:
+    return construct(kind, _DEFAULTS[kind] | row)

@@ -211,17 +211,18 @@ def rank(
 ) -> tuple[Match, ...]:
     """Return the best matches, by score and then by name. A candidate without a record has done nothing yet."""
     nothing = Record()
-    scored = (score(candidate, records.get(candidate.name, nothing), seeking, rules) for candidate in candidates)
-    return tuple(sorted(scored, key=lambda match: (-match.score, match.mentor))[:limit])
+    scored = (
+        (-_total(_found(candidate, records.get(candidate.name, nothing), seeking, rules)), candidate.name, candidate)
+        for candidate in candidates
+    )
+    best = sorted(scored, key=lambda each: each[:2])[:limit]
+    return tuple(score(candidate, records.get(name, nothing), seeking, rules) for _, name, candidate in best)
 
 
 def score(candidate: Candidate, record: Record, seeking: Sought, rules: MatchingSection) -> Match:
     """Return the score of one candidate with its reasons, those of most points first."""
-    found = [*_fitting(candidate, seeking, rules), *_proven(candidate, record, rules)]
-    reasons = tuple(
-        Reason(code=code, points=points, values=values)
-        for code, points, values in sorted(found, key=lambda each: -each[1])
-    )
+    found = sorted(_found(candidate, record, seeking, rules), key=lambda each: -each[1])
+    reasons = tuple(Reason(code=code, points=points, values=values) for code, points, values in found)
     return Match(
         mentor=candidate.name, mentor_display_name=candidate.display_name, score=_total(found), reasons=reasons
     )
@@ -229,6 +230,11 @@ def score(candidate: Candidate, record: Record, seeking: Sought, rules: Matching
 
 #: A reason's code, points and values. Tuples, because every candidate has some and few become part of an answer.
 _Found = tuple[ReasonCode, int, tuple[str, ...]]
+
+
+def _found(candidate: Candidate, record: Record, seeking: Sought, rules: MatchingSection) -> Iterable[_Found]:
+    yield from _fitting(candidate, seeking, rules)
+    yield from _proven(candidate, record, rules)
 
 
 def _total(found: Iterable[_Found]) -> int:

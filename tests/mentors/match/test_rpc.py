@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from grpc import StatusCode, aio
@@ -91,7 +92,7 @@ async def place(cluster: Cluster, of_startups: Publisher, of_spaces: Publisher, 
     return Place(matching, holder.name, neighbour.name, expert.name, stranger.name)
 
 
-def for_firm(**need: object) -> match_pb2.MatchMentorsRequest:
+def for_firm(**need: Any) -> match_pb2.MatchMentorsRequest:
     """Find mentors for the firm."""
     return match_pb2.MatchMentorsRequest(startup=FIRM, need=match_pb2.Need(**need))
 
