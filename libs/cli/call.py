@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated, Any
 
 import grpc
@@ -16,6 +17,8 @@ from libs.cli.assignments import parse_assignments
 from libs.cli.catalogue import CATALOGUE, is_stateful
 from libs.cli.console import join_words, out
 from libs.cli.contract import bearer, new_request, service_of, services_of, unary
+from libs.cli.dates import Today
+from libs.cli.demo import read_today
 from libs.cli.encoding import decode_text, ensure_decoded
 from libs.cli.errors import CliError
 from libs.cli.home import HOME, Home, HomeOption
@@ -48,7 +51,10 @@ def call(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = "",
     values: Annotated[
         list[str] | None,
-        typer.Argument(help="The request: JSON, `-` for JSON from standard input, or field=value."),
+        typer.Argument(
+            help="The request: JSON, `-` for JSON from standard input, or field=value. Days and times may be relative, "
+            "such as today+3T10:00; times without a zone are those of the city."
+        ),
     ] = None,
     token: Annotated[str, typer.Option(help="The caller's token; by default one for the role.")] = "",
     role: Annotated[str, typer.Option(help=f"The caller's role: {ROLES_HELP}", autocompletion=complete_roles)] = ADMIN,
@@ -65,7 +71,7 @@ def call(  # noqa: PLR0913, PLR0917 - each is an option of the command
             print("\n".join(_listing(server, services)))
             return
         found = server.method(services, method)
-        request = fill(new_request(found), _request_values(values or []))
+        request = fill(new_request(found), _request_values(values or []), _today(Home(home)))
         reply = _call(channel, found, request, token or mint(Home(home), role, scope or ()), timeout, server.address)
     text = MessageToJson(
         reply,
@@ -74,6 +80,12 @@ def call(  # noqa: PLR0913, PLR0917 - each is an option of the command
         ensure_ascii=False,
     )
     out.print_json(text, ensure_ascii=False) if out.is_terminal else print(text)
+
+
+def _today(home: Home) -> Today | None:
+    """Return the city's day, from which relative days count; None when nothing runs on this machine."""
+    run = home.read_run()
+    return read_today(Path(run.profile)) if run else None
 
 
 def _find_server(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from libs.cli.errors import CliError
 
 DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?", re.ASCII)
 RELATIVE = re.compile(r"today(?:([+-]\d{1,5}))?(?:T(\d{2}):(\d{2}))?", re.ASCII)
 
 
@@ -52,7 +53,7 @@ def parse_day(text: str, path: str, today: Today | None = None) -> date:
 
 
 def parse_instant(text: str, path: str, today: Today | None = None) -> str:
-    """Return an instant in protobuf's JSON form. `today+3T09:00` needs a day to count from."""
+    """Return an instant in protobuf's JSON form. `today+3T09:00` and a time without a zone need a day and a zone."""
     relative = RELATIVE.fullmatch(text)
     if today is not None and relative is not None and relative[2] is not None:
         day = today.day + timedelta(days=int(relative[1] or 0))
@@ -63,4 +64,9 @@ def parse_instant(text: str, path: str, today: Today | None = None) -> str:
         return datetime.combine(day, clock).isoformat()
     if wrong := calendar_error(text):
         raise CliError(f"{path}: {wrong}.")
+    if today is not None and LOCAL.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text).replace(tzinfo=today.zone).isoformat()
+        except ValueError:
+            raise CliError(f"{path}: there is no time of day {text[11:]}.") from None
     return text

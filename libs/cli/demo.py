@@ -22,6 +22,8 @@ from libs.common.domain.profile import ProfileError, read_profile
 
 FIELDS = {"key", "method", "request"}
 KEY = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)+")
+#: `@key` is the name of what that call created; `@{key}/more` the name of something below it.
+REFERENCE = re.compile(r"@(?:\{(?P<parent>[^{}]*)\}(?P<rest>/.+)|(?P<key>.*))")
 MAX_REQUEST_ID = 64
 
 
@@ -47,10 +49,11 @@ class DemoCall:
     @property
     def references(self) -> frozenset[str]:
         """The keys of the calls whose replies its request refers to."""
-        return frozenset(text[1:] for text in _strings(self.values) if text.startswith("@"))
+        found = (REFERENCE.fullmatch(text) for text in _strings(self.values))
+        return frozenset(match["parent"] or match["key"] for match in found if match)
 
     def request(self, names: Mapping[str, str], today: Today) -> Message:
-        """Return the request, with each `@key` replaced by the resource name that the other call's reply has.
+        """Return the request, with each reference replaced by the resource name that the other call's reply has.
 
         The request id derives from the key, so that the same call is recognized when it is sent again.
         """
@@ -150,7 +153,8 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _resolved(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, str):
-        return names[value[1:]] if value.startswith("@") else value
+        match = REFERENCE.fullmatch(value)
+        return names[match["parent"] or match["key"]] + (match["rest"] or "") if match else value
     if isinstance(value, Mapping):
         return {field: _resolved(item, names) for field, item in value.items()}
     if isinstance(value, list):

@@ -61,6 +61,8 @@ def test_instants() -> None:
     """An instant keeps the text it has; a relative one is in the city's time zone."""
     assert parse_instant("2026-03-01T08:00:00Z", "time") == "2026-03-01T08:00:00Z"
     assert parse_instant("today+3T09:30", "time", TODAY) == "2026-11-28T09:30:00+08:00"
+    assert parse_instant("2026-11-28T09:30", "time", TODAY) == "2026-11-28T09:30:00+08:00"
+    assert parse_instant("2026-11-28T09:30:15", "time", TODAY) == "2026-11-28T09:30:15+08:00"
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,7 @@ def test_instants() -> None:
     [
         ("2027-02-29T08:00:00Z", "2027-02-29 is not a day of the calendar: February 2027 has 28 days"),
         ("today+3T24:00", "there is no time of day 24:00"),
+        ("2026-11-28T25:00", "there is no time of day 25:00"),
     ],
 )
 def test_an_instant_that_does_not_exist_is_named(text: str, reason: str) -> None:

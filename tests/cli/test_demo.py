@@ -59,6 +59,18 @@ def test_a_request_is_made_when_its_references_are_known(profile: Path) -> None:
     assert (named["start_date"].year, named["start_date"].month, named["start_date"].day) == (2026, 12, 25)
 
 
+def test_a_reference_may_name_what_lies_below(profile: Path) -> None:
+    """`@{key}/more` is the name of the other reply with the rest behind it, and orders the calls like any reference."""
+    below = TENANCY.replace('"@spaces/a"', '"@{spaces/a}/tenancies/t"').replace("tenancies/b", "ends/b")
+    below = below.replace("RegisterTenant", "EndTenancy").replace("space =", "name =")
+    below = "\n".join(line for line in below.splitlines() if not line.startswith(("startup", "area", "start_date")))
+    (profile / "demo" / "spaces.toml").write_text(SPACE + below, encoding="utf-8")
+    _, end = read_demo(profile)
+    assert end.references == {"spaces/a"}
+    named = {field.name: value for field, value in end.request({"spaces/a": "spaces/017"}, TODAY).ListFields()}
+    assert named["name"] == "spaces/017/tenancies/t"
+
+
 @pytest.mark.parametrize(("mark", "encoding"), [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le")])
 def test_files_with_a_byte_order_mark_are_read(profile: Path, mark: bytes, encoding: str) -> None:
     """Editors on Windows write such files."""
