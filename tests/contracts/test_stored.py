@@ -26,9 +26,12 @@ from tests.contracts.stored_examples import (
 from tests.support.subscriptions import subscriptions_of
 
 MESSAGES = {kind.DESCRIPTOR.full_name: kind for service in SERVICES for kind in fact_messages(service)}
-SUBSCRIPTIONS = [
-    each for service in SERVICES for subscriptions in subscriptions_of(service).values() for each in subscriptions
-]
+SUBSCRIPTIONS = {
+    f"{service}-{each.message.__name__}": each
+    for service in SERVICES
+    for subscriptions in subscriptions_of(service).values()
+    for each in subscriptions
+}
 SCHEMAS = {str(stored): stored for stored in schemas()}
 FACTS, DOCUMENTS, ENTRIES = stored_facts(), stored_documents("documents"), stored_documents("journal")
 
@@ -96,7 +99,7 @@ def test_facts_are_read_as_they_were_written(release: str, name: str) -> None:
     assert len(UnknownFieldSet(message)) == 0
 
 
-@pytest.mark.parametrize("subscription", SUBSCRIPTIONS, ids=lambda each: each.message.__name__)
+@pytest.mark.parametrize("subscription", SUBSCRIPTIONS.values(), ids=SUBSCRIPTIONS.keys())
 def test_subscribers_read_stored_facts(subscription: Subscription) -> None:
     """A subscriber reads all that it needs from the facts of every release."""
     for (_, name), (raw, said) in FACTS.items():
