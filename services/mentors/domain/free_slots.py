@@ -1,6 +1,6 @@
 """Free slots: times of one length that can be booked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -19,7 +19,9 @@ from services.mentors.domain.names import MentorName, SpaceName
 
 DEFAULT_PERIOD, MAX_DAYS = timedelta(days=14), 31
 MAX_SLOTS = 200
-DEFAULT_SLOTS_PER_MENTOR = 3
+DEFAULT_SLOTS_PER_MENTOR, MAX_SLOTS_PER_MENTOR = 3, 10
+#: Where a search for few slots looks first.
+FIRST_DAYS = timedelta(days=3)
 
 Minutes = Annotated[int, Field(ge=0, le=7 * 24 * 60)]
 
@@ -55,7 +57,7 @@ class SearchFreeSlots(PageQuery, Period):
     format: Format | None = None
     space: SpaceName | None = None
     minutes: Minutes = 0
-    slots_per_mentor: Annotated[int, Field(ge=0, le=10)] = 0
+    slots_per_mentor: Annotated[int, Field(ge=0, le=MAX_SLOTS_PER_MENTOR)] = 0
 
 
 class Slot(Value):
@@ -112,7 +114,7 @@ def shortest(rules: BookingRules) -> int:
 def find(
     mentor: Mentor,
     availability: Availability,
-    pages: Iterable[CalendarPage | None],
+    pages: Mapping[str, CalendarPage | None],
     within: Interval,
     city: CityHours,
     *,
@@ -126,17 +128,24 @@ def find(
     without a valid appointment, because a request would be refused.
     """
     minutes = minutes or shortest(availability.rules)
+
+    def search(part: Interval) -> tuple[Interval, ...]:
+        names = pages_to_search(mentor.name, part, city)
+        opened = intersect(availability.open_intervals(part, city), appointed_intervals(mentor, city))
+        calendar = Pages.of(names, [pages[name] for name in names], city.zone)
+        return free_slots(opened, calendar, availability.rules, now=now, zone=city.zone, minutes=minutes, limit=limit)
+
     slots: tuple[Interval, ...] = ()
-    if mentor.state is State.APPOINTED:
-        names = pages_to_search(mentor.name, within, city)
-        slots = free_slots(
-            intersect(availability.open_intervals(within, city), appointed_intervals(mentor, city)),
-            Pages.of(names, pages, city.zone),
-            availability.rules,
-            now=now,
-            zone=city.zone,
-            minutes=minutes,
-            limit=limit,
-        )
+    for part in _parts(within, limit) if mentor.state is State.APPOINTED else ():
+        slots = search(part)
+        if len(slots) == limit:
+            break
     found = tuple(construct(Slot, {"start_time": slot.start, "end_time": slot.end}) for slot in slots)
     return FreeSlots(mentor=mentor.name, display_name=mentor.display_name, minutes=minutes, slots=found)
+
+
+def _parts(within: Interval, limit: int) -> Iterator[Interval]:
+    """Yield what to search: for few slots the first days, which usually have them, and then the whole period."""
+    if limit <= MAX_SLOTS_PER_MENTOR and within.start + FIRST_DAYS < within.end:
+        yield Interval(start=within.start, end=within.start + FIRST_DAYS)
+    yield within

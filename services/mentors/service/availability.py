@@ -52,39 +52,49 @@ class Availabilities:
         """Return the free slots of one mentor. Invalid for a length that the rules do not allow, NotFound."""
         now = self._clock.now()
         within = query.within(now)
+        names = free_slots.pages_to_search(query.mentor, within, self._city)
         mentor, (stored,), pages = await asyncio.gather(
             self._store.get(Mentor, query.mentor, ctx),
             self._store.find(Availability, (f"{query.mentor}/availability",)),
-            self._store.find(CalendarPage, free_slots.pages_to_search(query.mentor, within, self._city)),
+            self._store.find(CalendarPage, names),
         )
         hours = stored or Availability.default(query.mentor, self._city)
         if query.minutes:
             free_slots.ensure_length(query.minutes, hours.rules)
-        limit = free_slots.MAX_SLOTS
-        return free_slots.find(mentor, hours, pages, within, self._city, minutes=query.minutes, limit=limit, now=now)
+        return free_slots.find(
+            mentor,
+            hours,
+            dict(zip(names, pages, strict=True)),
+            within,
+            self._city,
+            minutes=query.minutes,
+            limit=free_slots.MAX_SLOTS,
+            now=now,
+        )
 
     async def search_free_slots(self, query: free_slots.SearchFreeSlots, ctx: CallContext) -> Page[MentorSlots]:
         """Return a page of mentors who have free slots."""
         now = self._clock.now()
         within = query.within(now)
         mentors = await self._store.list_appointed(query, ctx)
-        names = [free_slots.pages_to_search(mentor.name, within, self._city) for mentor in mentors]
-        stored, pages = await asyncio.gather(
+        names = [name for each in mentors for name in free_slots.pages_to_search(each.name, within, self._city)]
+        stored, loaded = await asyncio.gather(
             self._store.find(Availability, [f"{mentor.name}/availability" for mentor in mentors]),
-            self._store.find(CalendarPage, [name for each in names for name in each]),
+            self._store.find(CalendarPage, names),
         )
-        loaded = iter(pages)
-        found = [
-            free_slots.find(
+        pages = dict(zip(names, loaded, strict=True))
+        found: list[FreeSlots] = []
+        for mentor, hours in zip(mentors, stored, strict=True):
+            slots = free_slots.find(
                 mentor,
                 hours or Availability.default(mentor.name, self._city),
-                [next(loaded) for _ in own],
+                pages,
                 within,
                 self._city,
                 minutes=query.minutes,
                 limit=query.slots_per_mentor or free_slots.DEFAULT_SLOTS_PER_MENTOR,
                 now=now,
             )
-            for mentor, hours, own in zip(mentors, stored, names, strict=True)
-        ]
+            found.append(slots)
+            await asyncio.sleep(0)  # serves other calls in between
         return Page(tuple(MentorSlots.of(each) for each in found if each.slots), mentors.next_page_token)

@@ -52,7 +52,7 @@ def starts(
     found = find(
         whose or mentor(),
         hours or availability(),
-        pages(names, entries),
+        dict(zip(names, pages(names, entries), strict=True)),
         within,
         CITY_HOURS,
         minutes=minutes,
@@ -126,6 +126,16 @@ def test_no_slot_on_a_public_holiday() -> None:
         between("2026-01-01 00:00", "2026-01-05 00:00"), CITY_HOURS
     )
     assert {each.start.astimezone(CITY_HOURS.zone).day for each in hours} == {4}
+
+
+def test_few_slots_are_the_first_of_many() -> None:
+    """A search for some slots finds the first of those that a list has, whether they are soon or late."""
+    within = between("2026-12-01 00:00", "2026-12-15 00:00")
+    late = booked(*((f"2026-12-{day:02} 00:00", f"2026-12-{day + 1:02} 00:00") for day in range(1, 10)))
+    for entries in ((), late[:2], late):
+        every = starts(within, entries)
+        for limit in (1, 3, 10):
+            assert starts(within, entries, limit=limit) == every[:limit]
 
 
 def test_the_period_of_a_query() -> None:
