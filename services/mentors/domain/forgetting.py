@@ -1,12 +1,13 @@
 """Forgetting: delete what is known of the person behind a mentor, and keep what was counted."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import ClassVar
 
 from libs.common.domain.entity import Change, Entity, Fact, Value
 from libs.common.domain.names import Etag
 from services.mentors.domain.appointment import end_all
-from services.mentors.domain.consultation import Consultation
+from services.mentors.domain.consultation import Consultation, Participant
 from services.mentors.domain.contact import MentorContact
 from services.mentors.domain.mentee import Mentee
 from services.mentors.domain.mentor import Mentor, MentorSpec, RetireReason, State
@@ -76,8 +77,17 @@ def forget(
 def forget_in_consultation(consultation: Consultation) -> Change[None]:
     """Delete the mentor's name from a consultation, and the mentor from those who took part."""
     name = consultation.mentor_display_name
-    others = tuple(each for each in consultation.participants if each.startup or each.display_name != name)
-    return Change(None, saves=(consultation.with_(mentor_display_name="", participants=others),))
+    corrections = tuple(
+        each.model_copy(update={"participants": _without(each.participants, name)}) for each in consultation.corrections
+    )
+    participants = _without(consultation.participants, name)
+    forgotten = consultation.with_(mentor_display_name="", participants=participants, corrections=corrections)
+    return Change(None, saves=(forgotten,))
+
+
+def _without(participants: Iterable[Participant], name: str) -> tuple[Participant, ...]:
+    """Return those who took part except the mentor, who belongs to no startup."""
+    return tuple(each for each in participants if each.startup or each.display_name != name)
 
 
 def forget_in_mentee(mentee: Mentee, *, mentor: str) -> Change[None]:

@@ -7,7 +7,7 @@ import pytest
 from libs.common.domain.entity import UpdateMask
 from libs.common.domain.errors import Invalid, Precondition, Stale, Taken
 from services.mentors.domain.answer import Resolution
-from services.mentors.domain.consultation import Consultation, Kind, ServiceState, State
+from services.mentors.domain.consultation import Consultation, Kind, Participant, ServiceState, State
 from services.mentors.domain.correction import (
     MAX_CORRECTIONS,
     AddEvidence,
@@ -18,10 +18,11 @@ from services.mentors.domain.correction import (
     correct,
 )
 from services.mentors.domain.evidence import EvidenceKind, MissingEvidence
+from services.mentors.domain.forgetting import forget_in_consultation
 from services.mentors.domain.record import MAX_EVIDENCE, RecordSpec
 from services.mentors.domain.record_facts import ConsultationCorrected
 from tests.mentors.booking.samples import OTHER_STARTUP, SPACE, STARTUP, residence, span
-from tests.mentors.record.samples import ANSWER_DAYS, Office, document, session, states
+from tests.mentors.record.samples import ANSWER_DAYS, Office, document, log_of, record_of, session, states
 from tests.mentors.samples import TODAY, day
 
 M = MissingEvidence
@@ -158,6 +159,17 @@ def test_an_old_version_is_not_corrected() -> None:
     )
     with pytest.raises(Stale):
         correct(moved, office.mentor, (), (None,), command=command, known=logged, terms=office.terms)
+
+
+def test_a_forgotten_mentor_is_not_named_by_the_history() -> None:
+    """The mentor's name leaves those who took part, in the record and in what it said before; others stay."""
+    office = Office()
+    mentor, founder = Participant(display_name="林江"), Participant(display_name="李想", startup=STARTUP)
+    logged = office.log(log_of(span(0, "10:00"), record=record_of(span(0, "10:00"), participants=(mentor, founder))))
+    [kept] = forget_in_consultation(office.correct(logged, topic="期权池")).saves
+    assert isinstance(kept, Consultation)
+    assert (kept.mentor_display_name, kept.participants) == ("", (founder,))
+    assert [each.participants for each in kept.corrections] == [(founder,)]
 
 
 # --- evidence ---------------------------------------------------------------------------------
