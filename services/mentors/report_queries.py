@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,15 +12,12 @@ from libs.common.store.schema import from_document
 from libs.common.store.transaction import Document
 from services.mentors.domain.consultation import RECORDED, ServiceState
 from services.mentors.domain.counting import RecordedSession
-from services.mentors.domain.coverage import Corps
 from services.mentors.domain.evidence import EvidenceKind
-from services.mentors.domain.mentor import State
 from services.mentors.domain.mentor_year import MentorYear
 from services.mentors.domain.rating import ListRatings
 from services.mentors.domain.report import MAX_ROWS, GroupBy, HoursFigures, Months, Selection
-from services.mentors.domain.tally import day_of
+from services.mentors.domain.tally import FIGURES, day_of
 
-FIGURES = tuple(HoursFigures.model_fields)
 #: The figures of each group, by its key.
 Groups = dict[str, HoursFigures]
 _MINUTES = {"$toInt": {"$floor": {"$divide": [{"$subtract": ["$end_time", "$start_time"]}, 60_000]}}}
@@ -56,6 +53,8 @@ class ReportQueries:
 
         Grouped by spaces they are those of each space, and there must be no district.
         """
+        if months.is_whole_year and not only.space and not only.district and group_by in (None, GroupBy.MENTOR):
+            return await self._year_totals(months, group_by, only)
         is_city = not only.space and not only.district and group_by is not GroupBy.SPACE
         match: Document = {"year": months.year}
         match |= {path: given for path, given in _paths(only).items() if given}
@@ -84,6 +83,13 @@ class ReportQueries:
             stages.append({"$unwind": "$rows"})
             sums = {name: {"$sum": f"$rows.{name}"} for name in FIGURES}
         return await self._groups("mentor_years", [*stages, {"$group": {"_id": keys[group_by], **sums}}], months)
+
+    async def _year_totals(self, months: Months, group_by: GroupBy | None, only: Selection) -> Groups:
+        """Sum the figures of whole years, which an index holds."""
+        match: Document = {"year": months.year, **({"mentor": only.mentor} if only.mentor else {})}
+        sums = {name: {"$sum": f"${name}"} for name in FIGURES}
+        group = {"_id": "$mentor" if group_by else "", **sums}
+        return await self._groups("mentor_years", [{"$match": match}, {"$group": group}], months)
 
     async def counted(self, months: Months, group_by: GroupBy | None, only: Selection) -> Groups:
         """Count the confirmed services of consultations, by anything and with all filters at once."""
@@ -130,7 +136,7 @@ class ReportQueries:
 
     async def _groups(self, collection: str, stages: list[Document], months: Months) -> Groups:
         stages = [*stages, {"$match": {"services": {"$gt": 0}}}, {"$limit": MAX_ROWS + 1}]
-        documents = await self._aggregate(collection, stages)
+        documents = await aggregate(self._database, collection, stages)
         return {
             _key(document["_id"], months): construct(HoursFigures, {name: document[name] for name in FIGURES})
             for document in documents
@@ -190,7 +196,7 @@ class ReportQueries:
             {"$group": {"_id": "$services.startup"}},
             {"$count": "startups"},
         ]
-        documents = await self._aggregate("consultations", stages)
+        documents = await aggregate(self._database, "consultations", stages)
         return int(documents[0]["startups"]) if documents else 0
 
     async def consultations(self, months: Months, only: Selection) -> list[Document]:
@@ -204,56 +210,14 @@ class ReportQueries:
         cursor = self._database.collection(collection).find(where, dict.fromkeys(fields, 1) or None)
         return {document["_id"]: document async for document in cursor}
 
-    # --- coverage -----------------------------------------------------------------------------
 
-    async def spaces(self, name: str | None, district: str) -> dict[str, str]:
-        """Return the display names of one space, or of those of a district or zone, or of all."""
-        where: Document = {"_id": name} if name else {}
-        if district:
-            where["$or"] = [{"district": district}, {"zone": district}]
-        cursor = self._database.collection("spaces").find(where, {"display_name": 1})
-        return {document["_id"]: document["display_name"] async for document in cursor}
-
-    async def tenants(self, spaces: Collection[str] | None, day: date) -> dict[str, set[str]]:
-        """Return the startups that are tenants on a day, by space; of all spaces if none are given."""
-        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        last = {"$or": [{"end_date": None}, {"end_date": {"$gt": midnight}}]}
-        stay: Document = {"start_date": {"$lte": midnight}, **last}
-        if spaces is not None:
-            stay["space"] = {"$in": sorted(spaces)}
-        open_ended = {"$eq": [{"$ifNull": ["$$stay.end_date", None]}, None]}
-        has_not_ended = {"$or": [open_ended, {"$gt": ["$$stay.end_date", midnight]}]}
-        covers = {"$and": [{"$lte": ["$$stay.start_date", midnight]}, has_not_ended]}
-        current = {"$filter": {"input": "$stays", "as": "stay", "cond": covers}}
-        stages = [
-            {"$match": {"stays": {"$elemMatch": stay}}},
-            {"$project": {"space": {"$first": {"$map": {"input": current, "as": "stay", "in": "$$stay.space"}}}}},
-        ]
-        found: dict[str, set[str]] = defaultdict(set)
-        for document in await self._aggregate("residences", stages):
-            if spaces is None or document["space"] in spaces:
-                found[document["space"]].add(document["_id"])
-        return found
-
-    async def served(self, year: int, startups: Collection[str] | None) -> set[str]:
-        """Return the startups with a confirmed consultation in a year: of these, or of all if none are given."""
-        where: Document = {"years.year": year}
-        if startups is not None:
-            where["_id"] = {"$in": sorted(startups)}
-        return {document["_id"] async for document in self._database.collection("mentees").find(where, {"_id": 1})}
-
-    async def corps(self) -> list[Corps]:
-        """Return every appointed mentor with the appointments."""
-        cursor = self._database.collection("mentors").find({"state": State.APPOINTED}, {"appointments": 1})
-        found = [(document["_id"], document["appointments"]) async for document in cursor]
-        return [Corps.model_validate({"mentor": name, "appointments": held}) for name, held in found]
-
-    async def _aggregate(self, collection: str, stages: list[Document]) -> list[Document]:
-        cursor: Any = self._database.collection(collection).aggregate(stages)
-        if not hasattr(cursor, "to_list"):  # PyMongo's method is a coroutine, Motor's is not
-            cursor = await cursor
-        documents: list[Document] = await cursor.to_list(None)
-        return documents
+async def aggregate(database: Database, collection: str, stages: list[Document]) -> list[Document]:
+    """Return what an aggregation finds."""
+    cursor: Any = database.collection(collection).aggregate(stages)
+    if not hasattr(cursor, "to_list"):  # PyMongo's method is a coroutine, Motor's is not
+        cursor = await cursor
+    documents: list[Document] = await cursor.to_list(None)
+    return documents
 
 
 def appointed_in(year: int, query: ListRatings) -> Document:

@@ -26,6 +26,7 @@ from services.mentors.domain.note import ConsultationNote
 from services.mentors.domain.residence import Residence
 from services.mentors.domain.space import Space
 from services.mentors.domain.startup import Startup
+from services.mentors.domain.tally import FIGURES
 from services.mentors.panel_store import PANEL_SCHEMAS
 
 E = TypeVar("E", bound=Entity)
@@ -113,7 +114,7 @@ MENTOR_YEARS = EntitySchema(
     MentorYear,
     "mentor_years",
     missing="MENTOR_NOT_FOUND",
-    indexes=(Index(("year", "mentor")), Index(("spaces", "year")), Index(("districts", "year"))),
+    indexes=(Index(("year", "mentor", *FIGURES)), Index(("spaces", "year")), Index(("districts", "year"))),
 )
 
 CONSULTATION_ORDERS = {"start_time": Order("start_time")}

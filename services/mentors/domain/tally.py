@@ -16,7 +16,8 @@ from services.mentors.domain.mentor_year import MentorYear, Tally
 
 #: What identifies a row of tallies.
 RowKey = tuple[int, str, str, str]
-_FIGURES = ("sessions", "services", "minutes", "appointed_sessions", "appointed_services", "appointed_minutes")
+#: The figures that are counted in each row and for the whole year.
+FIGURES = ("sessions", "services", "minutes", "appointed_sessions", "appointed_services", "appointed_minutes")
 
 
 def day_of(start_time: datetime, zone: ZoneInfo) -> date:
@@ -95,6 +96,7 @@ def _tallied(year: MentorYear, consultation: Consultation, service: Service, day
         districts=tuple(sorted({row.district for row in places} - {""})),
         ratings=year.ratings + sign * bool(service.rating),
         rating_sum=year.rating_sum + sign * service.rating,
+        **{name: sum(getattr(row, name) for row in whole) for name in FIGURES},
     )
 
 
@@ -112,7 +114,7 @@ def _added(
     row = by_key.pop(key, None) or Tally(month=month, kind=kind, space=space, district=district)
     added = (sign * is_first, sign, sign * is_first * consultation.minutes)
     appointed = tuple(each * consultation.appointed for each in added)
-    figures = {name: getattr(row, name) + more for name, more in zip(_FIGURES, (*added, *appointed), strict=True)}
+    figures = {name: getattr(row, name) + more for name, more in zip(FIGURES, (*added, *appointed), strict=True)}
     if min(figures.values()) < 0:
         raise ValueError(f"{consultation.name} was not counted before")
     if figures["services"]:

@@ -12,6 +12,7 @@ from libs.common.domain.profile import City
 from libs.common.rpc.context import CallContext
 from libs.common.rpc.scope import UNLIMITED, out_of_scope
 from libs.common.runtime.clock import Clock
+from services.mentors.coverage_queries import CoverageQueries
 from services.mentors.domain import certificate, coverage, rating, report
 from services.mentors.domain.certificate import Certificate
 from services.mentors.domain.consultation import Consultation
@@ -57,6 +58,7 @@ class Reports:
         self._profile = profile
         self._zone = ZoneInfo(city.time_zone)
         self._queries = ReportQueries(store.database, self._zone)
+        self._coverage = CoverageQueries(store.database)
 
     # --- service hours ------------------------------------------------------------------------
 
@@ -146,16 +148,16 @@ class Reports:
         await self._ensure_known(ctx, None, query.space)
         today = self._clock.today(self._zone)
         is_city = not query.space and not query.district
-        spaces = await self._queries.spaces(query.space, query.district)
-        tenants = await self._queries.tenants(None if is_city else spaces, today)
+        spaces = await self._coverage.spaces(query.space, query.district)
+        tenants = await self._coverage.tenants(None if is_city else spaces, today)
         if is_city:  # a tenancy may be known before its space is
             spaces = {**dict.fromkeys(tenants, ""), **spaces}
         everybody = {startup for startups in tenants.values() for startup in startups}
         return measure(
             spaces,
             tenants,
-            await self._queries.served(today.year, None if is_city else everybody),
-            await self._queries.corps(),
+            await self._coverage.served(today.year, None if is_city else everybody),
+            await self._coverage.corps(),
             ratios=self._profile.coverage.ratios,
             day=today,
             appointers=None if is_city else (query.district,) if not query.space else (),

@@ -10,6 +10,7 @@ import pytest
 
 from libs.common.domain.errors import Precondition
 from libs.common.store.database import Database
+from services.mentors.coverage_queries import CoverageQueries
 from services.mentors.domain.consultation import Consultation, Kind, ServiceState, State
 from services.mentors.domain.evidence import Evidence, EvidenceKind
 from services.mentors.domain.mentor import State as MentorState
@@ -193,7 +194,7 @@ async def test_tenants_are_those_of_the_day(store: MentorsStore) -> None:
             residence("startups/moved", (DOCK, today, None), (HUB, before, today)),
         ],
     )
-    queries = ReportQueries(store.database, ZONE)
+    queries = CoverageQueries(store.database)
     expected = {HUB: {"startups/open", "startups/first"}, DOCK: {"startups/moved"}}
     assert await queries.tenants(None, today) == expected
     assert await queries.tenants([HUB], today) == {HUB: expected[HUB]}
@@ -203,20 +204,21 @@ async def test_tenants_are_those_of_the_day(store: MentorsStore) -> None:
 
 async def test_who_was_served_and_by_whom(store: MentorsStore) -> None:
     """Startups with a confirmed consultation in the year; mentors who are appointed, and nobody else."""
-    queries = await fill(store.database, [session(service("startups/a1")), session(service("startups/a2"), name="c/2")])
-    assert await queries.served(2026, None) == {"startups/a1", "startups/a2"}
-    assert await queries.served(2026, ["startups/a2", "startups/a3"]) == {"startups/a2"}
-    assert await queries.served(2025, None) == set()
+    await fill(store.database, [session(service("startups/a1")), session(service("startups/a2"), name="c/2")])
+    coverage = CoverageQueries(store.database)
+    assert await coverage.served(2026, None) == {"startups/a1", "startups/a2"}
+    assert await coverage.served(2026, ["startups/a2", "startups/a3"]) == {"startups/a2"}
+    assert await coverage.served(2025, None) == set()
     mentors = [samples.mentor(), samples.mentor(name="mentors/m2", state=MentorState.SUSPENDED)]
     await insert(store.database, MENTORS, mentors)
-    (corps,) = await queries.corps()
+    (corps,) = await coverage.corps()
     assert (corps.mentor, corps.appointers_on(samples.TODAY)) == ("mentors/m1", frozenset({"spaces/s1"}))
 
 
 async def test_spaces_are_selected_by_district_or_zone(store: MentorsStore) -> None:
     """A district selects by where the space lies, a zone likewise."""
     await insert(store.database, SPACES, [samples.space(HUB), samples.space(DOCK, district=FENGMAN, zone=HIGH_TECH)])
-    queries = ReportQueries(store.database, ZONE)
+    queries = CoverageQueries(store.database)
     expected: list[tuple[str | None, str, set[str]]] = [
         (None, "", {HUB, DOCK}),
         (HUB, "", {HUB}),
@@ -248,7 +250,8 @@ async def test_reports_read_along_an_index(store: MentorsStore) -> None:
         queries.sessions(["mentors/rare"], YEAR),
         queries.consultations(YEAR, Selection(space="spaces/rare")),
         queries.tallied(YEAR, None, Selection(space="spaces/rare")),
-        queries.served(2026, ["startups/rare"]),
+        queries.tallied(YEAR, GroupBy.MENTOR, ALL),
+        CoverageQueries(store.database).served(2026, ["startups/rare"]),
     ]
     await store.database.handle.command("profile", 2)
     for call in calls:
@@ -259,3 +262,15 @@ async def test_reports_read_along_an_index(store: MentorsStore) -> None:
     assert len(records) == len(calls)
     assert not [each["planSummary"] for each in records if "COLLSCAN" in each["planSummary"]]
     assert max(each["docsExamined"] for each in records) <= 2 * len(rare)
+
+
+async def test_the_year_of_a_city_is_read_from_an_index_alone(store: MentorsStore) -> None:
+    """The report of a year, as a whole or by mentors, opens no document."""
+    queries = await fill(store.database, some_sessions(50))
+    await store.database.handle.command("profile", 2)
+    for group_by in (None, GroupBy.MENTOR):
+        assert await queries.tallied(YEAR, group_by, ALL)
+    await store.database.handle.command("profile", 0)
+    where = {"ns": {"$regex": "mentor_years"}, "planSummary": {"$exists": True}}
+    records = await store.database.collection("system.profile").find(where).to_list(None)
+    assert [each["docsExamined"] for each in records] == [0, 0]

@@ -194,6 +194,8 @@ def test_the_figures_equal_a_direct_count(held: list[Consultation]) -> None:
         own = [each for each in held if day_of(each.start_time, ZONE).year == year.year]
         for row in (*year.tallies, *year.places):
             assert row == counted(own, row)
+        assert figures(year.tallies) == (year.sessions, year.services, year.minutes)
+        assert year.appointed_minutes == sum(each.minutes for each in own if each.appointed)
         assert figures(year.tallies)[0] == len(own)
         assert figures(year.tallies)[2] == sum(each.minutes for each in own)
         given_ratings = [answer.rating for _, answer in answers_of(own) if answer.rating]
