@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,8 @@ ARGUMENTS: dict[str, int | str] = {
 REFUSED_BY = {"EntitySchema": "NotFound", "Index": "Taken"}
 #: What gives reasons of single fields, which leave with INVALID_ARGUMENT.
 OF_FIELDS = frozenset({"Violation", "field", "validation_error", "_REASONS"})
+#: Packages of libs that are no pure libraries.
+OWN_REASONS = frozenset({"api", "cli", "common"})
 REASON = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 #: Field numbers in FileDescriptorProto and EnumDescriptorProto, of which the paths of comments consist.
 ENUM_TYPE, ENUM_VALUE = 5, 2
@@ -99,18 +101,54 @@ class Use:
         return status.name
 
 
+Uses = dict[str, dict[str, list[Use]]]
+
+
 @cache
-def used() -> dict[str, dict[str, list[Use]]]:
+def used() -> Uses:
     """Return the reasons that the code gives: by `common` or service, then by reason."""
-    folders = {"common": ROOT / "libs" / "common"}
-    folders |= {path.name: path for path in (ROOT / "services").iterdir() if path.is_dir()}
-    found: dict[str, dict[str, list[Use]]] = {}
-    for name, folder in folders.items():
-        by_reason = found.setdefault(name, {})
-        for path in folder.rglob("*.py"):
-            for use in _uses_in(path):
-                by_reason.setdefault(use.reason, []).append(use)
+    return {name: _by_reason(folder.rglob("*.py")) for name, folder in _folders().items()}
+
+
+@cache
+def used_with_libraries() -> Uses:
+    """Return the same, and of each service also those of the modules of pure libraries that it imports.
+
+    It need not call everything that a module offers, so some of these reasons it may never give.
+    """
+    return {name: _by_reason(with_libraries(folder.rglob("*.py"))) for name, folder in _folders().items()}
+
+
+def _folders() -> dict[str, Path]:
+    services = {path.name: path for path in (ROOT / "services").iterdir() if path.is_dir()}
+    return {"common": ROOT / "libs" / "common"} | services
+
+
+def _by_reason(paths: Iterable[Path]) -> dict[str, list[Use]]:
+    found: dict[str, list[Use]] = {}
+    for path in paths:
+        for use in _uses_in(path):
+            found.setdefault(use.reason, []).append(use)
     return found
+
+
+def with_libraries(paths: Iterable[Path]) -> set[Path]:
+    """Return the modules, with those of pure libraries that they import, directly or through one another."""
+    known: set[Path] = set()
+    found = set(paths)
+    while found:
+        known |= found
+        found = {library for path in found for library in _imported_libraries(path)} - known
+    return known
+
+
+def _imported_libraries(path: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for module in (node.module, *(f"{node.module}.{name.name}" for name in node.names)):
+                file = ROOT / Path(*module.split(".")).with_suffix(".py")
+                if module.startswith("libs.") and module.split(".")[1] not in OWN_REASONS and file.exists():
+                    yield file
 
 
 def _uses_in(path: Path) -> Iterator[Use]:

@@ -3,9 +3,14 @@
 import pytest
 
 from tests.contracts.contract import SERVICES
-from tests.contracts.error_reasons import documented, documented_for, used, uses
+from tests.contracts.error_reasons import documented, documented_for, used, used_with_libraries, uses
 
 GIVEN = [(folder, reason) for folder, by_reason in used().items() for reason in sorted(by_reason)]
+OF_LIBRARIES = [
+    (service, reason)
+    for service in SERVICES
+    for reason in sorted(used_with_libraries()[service].keys() & documented(service).keys())
+]
 
 #: Ways in which code gives a reason, each with the code that it leaves with.
 WAYS = {
@@ -31,15 +36,22 @@ def test_every_reason_is_a_value_of_the_enum(folder: str, reason: str) -> None:
     assert codes == {documented_for(folder)[reason].code}
 
 
+@pytest.mark.parametrize(("service", "reason"), OF_LIBRARIES)
+def test_a_reason_leaves_with_one_code(service: str, reason: str) -> None:
+    """A reason has the code that its comment names, also where a pure library gives it."""
+    codes = {use.code for use in used_with_libraries()[service][reason]}
+    assert codes == {documented(service)[reason].code}
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_value_of_a_service_is_given_by_it(service: str) -> None:
-    """A service's enum holds no reason that the service does not give."""
-    assert set(documented(service)) <= set(used()[service])
+    """A service's enum holds no reason that neither the service nor a library that it uses gives."""
+    assert set(documented(service)) <= set(used_with_libraries()[service])
 
 
 def test_every_common_value_is_given() -> None:
     """The common enum holds no reason that nothing gives."""
-    assert set(documented("common")) <= {reason for by_reason in used().values() for reason in by_reason}
+    assert set(documented("common")) <= {reason for by_reason in used_with_libraries().values() for reason in by_reason}
 
 
 @pytest.mark.parametrize("service", SERVICES)
