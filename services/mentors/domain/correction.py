@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from libs.calendar.page import CalendarPage, Pages
+from libs.calendar.page import CalendarPage
 from libs.common.domain.entity import Change, UpdateMask, Value, construct
 from libs.common.domain.errors import Invalid, Precondition
 from libs.common.domain.names import Etag
@@ -21,7 +21,6 @@ from services.mentors.domain.record import (
     ensure_recorded,
     ensure_same_time,
     occupy,
-    pages_to_load,
     with_evidence,
     with_services,
 )
@@ -91,9 +90,7 @@ def correct(
         for service, where in zip(consultation.services, residences, strict=True)
     )
     corrected = with_services(corrected, services).with_(appointed=mentor.appointed_on(day))
-    times = RecordSpec(start_time=corrected.start_time, end_time=corrected.end_time)
-    calendar = Pages.of(pages_to_load(mentor.name, times, known, terms.zone), pages, terms.zone)
-    saves = (corrected, *occupy(calendar, corrected).saves)
+    saves = (corrected, *occupy(terms.calendar(pages), corrected).saves)
     return Change(corrected, saves=saves, facts=(ConsultationCorrected.of(corrected, date=day),))
 
 

@@ -17,7 +17,6 @@ from services.mentors.domain.record import (
     already_logged,
     ensure_same_time,
     occupy,
-    pages_to_load,
     services_for,
     with_evidence,
     with_services,
@@ -75,9 +74,7 @@ def log_walk_in(
         walk_in=True,
         **command.record.held(command.startups, terms),
     )
-    names = pages_to_load(mentor.name, command.record, None, terms.zone)
-    calendar = Pages.of(names, pages, terms.zone)
-    return _log(held, mentor, calendar, (startups, residences), command, terms)
+    return _log(held, mentor, terms.calendar(pages), (startups, residences), command, terms)
 
 
 def log_booked(
@@ -108,9 +105,7 @@ def log_booked(
     ensure_same_time(booked, known)
     record = RecordSpec.of(booked).updated(command.record.given())
     held = booked.with_(**record.held(command.startups_with(known), terms))
-    names = pages_to_load(mentor.name, command.record, known, terms.zone)
-    calendar = Pages.of(names, pages, terms.zone)
-    return _log(held, mentor, calendar, (startups, residences), command, terms)
+    return _log(held, mentor, terms.calendar(pages), (startups, residences), command, terms)
 
 
 def _log(

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from libs.calendar.interval import FIRST_INSTANT, LAST_INSTANT, Instant, Interval, ensure_interval
 from libs.calendar.local_time import instant_text, local_day
-from libs.calendar.page import Entry, Pages, page_names
+from libs.calendar.page import CalendarPage, Entry, Pages, page_names
 from libs.common.domain.entity import Spec, construct
 from libs.common.domain.errors import Invalid, Precondition, Stale, Taken, Violation
 from libs.common.domain.profile import Section, Words
@@ -39,11 +39,19 @@ class RecordSection(Section):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """When a record is made, in which zone its days are, and for how many days a startup may answer."""
+    """When a record is made, in which zone its days are, and for how many days a startup may answer.
+
+    `page_names` are those of the calendar pages that were loaded for the decision.
+    """
 
     now: datetime
     zone: ZoneInfo
     answer_days: int
+    page_names: tuple[str, ...] = ()
+
+    def calendar(self, pages: Iterable[CalendarPage | None]) -> Pages:
+        """Return the loaded pages under their names."""
+        return Pages.of(self.page_names, pages, self.zone)
 
     @property
     def due_time(self) -> datetime:
@@ -98,7 +106,7 @@ class RecordSpec(Spec):
         self.ensure_complete("record")
         interval = Interval(start=self.__dict__["start_time"], end=self.__dict__["end_time"])
         ensure_interval(interval, "record.end_time", max_hours=MAX_HOURS)
-        if violations := (*_strangers(self.participants, frozenset(startups)), *_late(self.next_steps, terms.today)):
+        if violations := (*_strangers(self.participants, frozenset(startups)), *_late(self.next_steps, terms)):
             raise Invalid(*violations)
         if interval.end > terms.now:
             raise Precondition(
@@ -116,9 +124,9 @@ def _strangers(participants: Iterable[Participant], startups: frozenset[str]) ->
             yield Violation(path, "MALFORMED", "the startup did not take part in the consultation")
 
 
-def _late(steps: Iterable[NextStep], today: date) -> Iterator[Violation]:
+def _late(steps: Iterable[NextStep], terms: Terms) -> Iterator[Violation]:
     for index, step in enumerate(steps):
-        path = f"record.next_steps[{index}]"
+        path, today = f"record.next_steps[{index}]", terms.today
         if step.due_date and step.due_date > today + MAX_AHEAD:
             yield Violation(f"{path}.due_date", "DATE_OUT_OF_RANGE", "more than ten years ahead")
         if step.done_date and step.done_date > today:

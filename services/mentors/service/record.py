@@ -61,28 +61,30 @@ class Records:
         return _shown(logged, ctx)
 
     async def _log_walk_in(self, command: LogConsultation, ctx: CallContext) -> Consultation:
+        names = pages_to_load(command.mentor, command.record, None, self._zone)
         return await self._store.commit(
             ctx,
             Load(Mentor, command.mentor, guard=True),
-            optional_each(CalendarPage, pages_to_load(command.mentor, command.record, None, self._zone)),
+            optional_each(CalendarPage, names),
             each(Startup, command.startups),
             optional_each(Residence, command.startups),
             decide=partial(
-                logs.log_walk_in, command=command, name=self._names.new("consultations"), terms=self._terms()
+                logs.log_walk_in, command=command, name=self._names.new("consultations"), terms=self._terms(names)
             ),
         )
 
     async def _log_booked(self, command: LogConsultation, ctx: CallContext) -> Consultation:
         known = await self._store.get(Consultation, command.name or "", ctx)
         startups = command.startups_with(known)
+        names = pages_to_load(command.mentor, command.record, known, self._zone)
         return await self._store.commit(
             ctx,
             Load(Consultation, known.name, guard=True),
             Load(Mentor, command.mentor, guard=True),
-            optional_each(CalendarPage, pages_to_load(command.mentor, command.record, known, self._zone)),
+            optional_each(CalendarPage, names),
             each(Startup, startups),
             optional_each(Residence, startups),
-            decide=partial(logs.log_booked, command=command, known=known, terms=self._terms()),
+            decide=partial(logs.log_booked, command=command, known=known, terms=self._terms(names)),
         )
 
     async def correct(self, command: CorrectConsultation, ctx: CallContext) -> Consultation:
@@ -92,14 +94,15 @@ class Records:
         """
         known = await self._store.get(Consultation, command.name, ctx)
         record = RecordSpec.of(known).updated(command.record.masked(command.update_mask))
+        names = pages_to_load(known.mentor, record, known, self._zone)
         try:
             corrected = await self._store.commit(
                 ctx,
                 Load(Consultation, command.name, guard=True),
                 Load(Mentor, known.mentor),
-                optional_each(CalendarPage, pages_to_load(known.mentor, record, known, self._zone)),
+                optional_each(CalendarPage, names),
                 optional_each(Residence, known.startups),
-                decide=partial(correction.correct, command=command, known=known, terms=self._terms()),
+                decide=partial(correction.correct, command=command, known=known, terms=self._terms(names)),
             )
         except Taken as refusal:
             raise await self._explained(refusal, ctx) from None
@@ -167,8 +170,8 @@ class Records:
         closed = await self._store.commit(ctx, Load(Consultation, name), decide=decide)
         log.info("time_to_answer_ended", consultation=name, state=closed.state)
 
-    def _terms(self) -> Terms:
-        return Terms(self._clock.now(), self._zone, self._rules.answer_days)
+    def _terms(self, page_names: tuple[str, ...] = ()) -> Terms:
+        return Terms(self._clock.now(), self._zone, self._rules.answer_days, page_names)
 
     def _year_of(self, consultation: Consultation) -> str:
         """Return the name of the figures to which a consultation counts."""

@@ -69,8 +69,12 @@ class Office:
 
     @property
     def terms(self) -> Terms:
-        """When commands are decided."""
-        return Terms(self.now, ZONE, ANSWER_DAYS)
+        """When commands are decided that need no calendar."""
+        return self.terms_with(())
+
+    def terms_with(self, page_names: tuple[str, ...]) -> Terms:
+        """When commands are decided for which pages are loaded."""
+        return Terms(self.now, ZONE, ANSWER_DAYS, page_names)
 
     def save(self, change: Change[Consultation]) -> Consultation:
         """Keep what a decision saves, each as its next version, as the store does."""
@@ -102,11 +106,12 @@ class Office:
         known = self.consultations[command.name] if command.name else None
         startups = command.startups_with(known) if known else command.startups
         parties = (tuple(startup(name) for name in startups), self.residences_of(startups))
-        pages = self.load(pages_to_load(MENTOR, command.record, known, ZONE))
+        names = pages_to_load(MENTOR, command.record, known, ZONE)
+        pages, terms = self.load(names), self.terms_with(names)
         if known is None:
             name = f"consultations/w{len(self.consultations):04d}"
-            return log.log_walk_in(self.mentor, pages, *parties, command=command, name=name, terms=self.terms)
-        return log.log_booked(known, self.mentor, pages, *parties, command=command, known=known, terms=self.terms)
+            return log.log_walk_in(self.mentor, pages, *parties, command=command, name=name, terms=terms)
+        return log.log_booked(known, self.mentor, pages, *parties, command=command, known=known, terms=terms)
 
     def correct(self, logged: Consultation, *paths: str, etag: str = "", **fields: Any) -> Consultation:
         """Correct the fields of a record that the paths name, or else the given fields."""
@@ -114,15 +119,16 @@ class Office:
         mask = UpdateMask(paths=paths or tuple(fields))
         command = CorrectConsultation(name=logged.name, record=RecordSpec(**fields), update_mask=mask, etag=etag)
         record = RecordSpec.of(known).updated(command.record.masked(mask))
+        names = pages_to_load(MENTOR, record, known, ZONE)
         return self.save(
             correction.correct(
                 known,
                 self.mentor,
-                self.load(pages_to_load(MENTOR, record, known, ZONE)),
+                self.load(names),
                 self.residences_of(known.startups),
                 command=command,
                 known=known,
-                terms=self.terms,
+                terms=self.terms_with(names),
             )
         )
 
