@@ -92,7 +92,7 @@ CONSULTATIONS = EntitySchema(
 
 # --- availability ---
 AVAILABILITIES = EntitySchema(Availability, "availabilities", missing="MENTOR_NOT_FOUND")
-BLOCKS = EntitySchema(Block, "blocks", missing="BLOCK_NOT_FOUND", personal=True)
+BLOCKS = EntitySchema(Block, "blocks", missing="BLOCK_NOT_FOUND", personal=True, indexes=(Index(("mentor", "_id")),))
 
 # --- records ---
 CONSULTATION_NOTES = EntitySchema(

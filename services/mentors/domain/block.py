@@ -214,6 +214,11 @@ def unblock(
     return Change(changed, saves=(changed, *pages.saves))
 
 
+def forget_title(known: Block) -> Change[None]:
+    """Delete the title of a block, in which a mentor who was forgotten may have named people."""
+    return Change(None, saves=(known.with_(title=""),))
+
+
 class _Calendar:
     """The loaded pages while several entries change, each of which touches one or two of them.
 

@@ -16,7 +16,8 @@ from libs.common.rpc.context import CallContext
 from libs.common.rpc.scope import UNLIMITED
 from libs.common.runtime.clock import Clock
 from libs.common.store.command import Load, optional
-from services.mentors.domain import forgetting, panel_forgetting
+from services.mentors.domain import block, forgetting, panel_forgetting
+from services.mentors.domain.block import Block
 from services.mentors.domain.consultation import Consultation
 from services.mentors.domain.contact import MentorContact
 from services.mentors.domain.forgetting import Erasure
@@ -49,6 +50,7 @@ class Traces:
 
 TRACES = (
     Traces(ConsultationNote, lambda mentor: {"mentor": mentor}, lambda _: forgetting.forget_entirely),
+    Traces(Block, lambda mentor: {"mentor": mentor, "title": {"$ne": ""}}, lambda _: block.forget_title),
     Traces(
         Consultation,
         lambda mentor: {"mentor": mentor, "mentor_display_name": {"$ne": ""}},

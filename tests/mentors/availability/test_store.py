@@ -14,18 +14,20 @@ from libs.common.domain.errors import Denied, Refusal, Taken
 from libs.common.runtime.clock import Names
 from libs.common.store.database import Database
 from services.mentors.domain.availability import Availability
-from services.mentors.domain.block import Block, BlockTime, UnblockTime
+from services.mentors.domain.block import Block, BlockTime, GetBlock, UnblockTime
 from services.mentors.domain.commitment import ListCommitments
 from services.mentors.domain.consultation import Consultation, Kind, State
+from services.mentors.domain.forgetting import ForgetPerson
 from services.mentors.domain.free_slots import ListFreeSlots, SearchFreeSlots
 from services.mentors.domain.mentor import Format
 from services.mentors.domain.mentor import State as MentorState
 from services.mentors.service.availability import Availabilities
 from services.mentors.service.block import Blocks
 from services.mentors.service.commitment import CommitmentQueries
+from services.mentors.service.forgetting import Forgetting
 from services.mentors.store import AVAILABILITIES, BLOCKS, CALENDARS, CONSULTATIONS, MENTORS, MentorsStore
 from tests.mentors.availability.samples import CITY_HOURS, M1, at, availability, booked
-from tests.mentors.samples import mentor
+from tests.mentors.samples import CITY, mentor
 from tests.support.clock import FixedClock
 from tests.support.store_fixtures import insert, new_context, new_store, query_plans, running
 
@@ -212,6 +214,17 @@ async def test_what_is_stored_is_read_back(replicas: Replicas, database: Databas
     row = await database.collection(BLOCKS.collection).find_one({"_id": block.name})
     assert row is not None
     assert Block.model_validate({**row, "name": row["_id"]}) == block
+
+
+async def test_a_forgotten_person_leaves_no_title(store: MentorsStore) -> None:
+    """When a mentor is forgotten, the titles of all blocks are deleted; the time stays occupied."""
+    await insert(store.database, MENTORS, [mentor()])
+    blocks = Blocks(store, CLOCK, Names(CLOCK), CITY_HOURS)
+    made = [await blocks.block_time(command(day, "08:00", 30, title="看牙医"), new_context()) for day in (1, 2)]
+    await Forgetting(store, CLOCK, CITY).forget(ForgetPerson(name=M1), new_context())
+    for each in made:
+        kept = await blocks.get(GetBlock(name=each.name), new_context())
+        assert (kept.title, kept.occurrences) == ("", each.occurrences)
 
 
 async def test_a_title_does_not_enter_the_journal(replicas: Replicas, database: Database) -> None:
