@@ -159,7 +159,7 @@ class Bookings(RuleBasedStateMachine):
             log.log_walk_in,
             command=command,
             name=f"consultations/c{len(self.calendar.consultations):04d}",
-            terms=self.terms(),
+            terms=self.terms(names),
         )
         residences = (self.calendar.residences.get(who),)
         change = outcome(decide, self.calendar.mentor, self.calendar.load(names), (startup(who),), residences)
@@ -176,7 +176,7 @@ class Bookings(RuleBasedStateMachine):
         command = LogConsultation(name=held.name, mentor=MENTOR)
         names = pages_to_load(MENTOR, command.record, held, ZONE)
         who = held.startups[0]
-        decide = partial(log.log_booked, command=command, known=held, terms=self.terms())
+        decide = partial(log.log_booked, command=command, known=held, terms=self.terms(names))
         parties = ((startup(who),), (self.calendar.residences.get(who),))
         stored = self.calendar.get(which)
         change = outcome(decide, stored, self.calendar.mentor, self.calendar.load(names), *parties)
@@ -184,9 +184,9 @@ class Bookings(RuleBasedStateMachine):
         if not isinstance(change, Refusal):
             self.calendar.save(change)
 
-    def terms(self) -> Terms:
-        """Return when records are made."""
-        return Terms(self.calendar.now, ZONE, 14)
+    def terms(self, page_names: tuple[str, ...]) -> Terms:
+        """Return when records are made, and for which pages of the calendar."""
+        return Terms(self.calendar.now, ZONE, 14, page_names)
 
     # --- invariants ---------------------------------------------------------------------------
 
