@@ -1,5 +1,6 @@
 """What any release stored can be read for ever: facts, documents, and the replies in the journal."""
 
+import re
 from typing import Any
 
 import pytest
@@ -108,12 +109,14 @@ def test_subscribers_read_stored_facts(subscription: Subscription) -> None:
             needed = {field: getattr(payload, field) for field in type(payload).model_fields.keys() - {"sequence"}}
             assert needed.keys() <= said.keys()
             assert {field: str(value) for field, value in needed.items()} == {
-                field: as_text(said[field]) for field in needed
+                field: as_text(subscription.message.DESCRIPTOR.fields_by_name[field], said[field]) for field in needed
             }
 
 
-def as_text(value: Any) -> str:
-    """Return a date as people write it, and anything else as it is."""
+def as_text(field: Any, value: Any) -> str:
+    """Return a date as people write it, an enum's value as a domain spells it, and anything else as it is."""
+    if field.enum_type:
+        return str(value).removeprefix(re.sub(r"\B(?=[A-Z])", "_", field.enum_type.name).upper() + "_")
     return f"{value['year']:04}-{value['month']:02}-{value['day']:02}" if isinstance(value, dict) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""An example of each entity about mentors, with every field set, and bad values of fields."""
+"""An example of each entity about mentors and of each projection, with every field set, and bad values of fields."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +13,9 @@ from services.mentors.domain.evidence import Evidence, EvidenceKind
 from services.mentors.domain.forgetting import Erasure
 from services.mentors.domain.mentor import Affiliation, Format, Holding, Mentor, RetireReason, State
 from services.mentors.domain.nomination import Activity, Degree, Honour, Level, Nomination
-from services.mentors.domain.startup import Stage
+from services.mentors.domain.residence import Residence, Stay
+from services.mentors.domain.space import Space
+from services.mentors.domain.startup import Stage, Startup
 from tests.contracts.requests import BadValue
 from tests.mentors.samples import day, term
 
@@ -97,6 +99,46 @@ ENTITIES: tuple[Entity, ...] = (
         update_time=THEN,
         mentor="mentors/0mentor",
         due_time=THEN,
+    ),
+    Startup(
+        name="startups/0startup",
+        version=7,
+        create_time=THEN,
+        update_time=THEN,
+        display_name="松江碳材",
+        stage="FIRM",
+        credit_code="91220202MA0Y1X2KX3",
+        district="districts/220203",
+        technology_field="new-materials",
+        industry_chain="new-materials",
+        founded_date=day(-900),
+        sequence=3,
+    ),
+    Space(
+        name="spaces/0space",
+        version=7,
+        create_time=THEN,
+        update_time=THEN,
+        display_name="江城孵化器",
+        kind="INCUBATOR",
+        district="districts/220203",
+        zone="districts/220271",
+        sequence=3,
+    ),
+    Residence(
+        name="startups/0startup",
+        version=7,
+        create_time=THEN,
+        update_time=THEN,
+        stays=(
+            Stay(
+                tenancy="spaces/0space/tenancies/0tenancy",
+                sequence=3,
+                space="spaces/0space",
+                start_date=day(-90),
+                end_date=day(275),
+            ),
+        ),
     ),
 )
 
