@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from libs.common.domain.errors import Invalid, Precondition
 from services.mentors.domain import nomination
 from services.mentors.domain.contact import MentorContact, MentorContactSpec
-from services.mentors.domain.mentor import State
+from services.mentors.domain.mentor import Mentor, State
 from services.mentors.domain.nomination import (
     Activity,
     Degree,
@@ -147,6 +147,7 @@ def test_a_nomination_is_rejected_once() -> None:
     command = RejectNomination(name=known.name, rejection_reason="材料不齐")
     change = nomination.reject(known, mentor(()), command)
     _, rejected = change.saves
+    assert isinstance(rejected, Mentor)
     assert (change.reply.rejection_reason, rejected.state) == ("材料不齐", State.REJECTED)
     assert [type(fact).__name__ for fact in change.facts] == ["MentorRejected"]
     for decided in (rejected, mentor()):

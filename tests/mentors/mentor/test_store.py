@@ -108,7 +108,7 @@ async def test_a_scope_reaches_mentors_in_five_ways(store: MentorsStore) -> None
 )
 async def test_a_filter_reads_what_it_finds(store: MentorsStore, fields: dict[str, Any]) -> None:
     """An index serves each filter: five mentors among five hundred are found without reading the others."""
-    rare = {
+    rare: dict[str, Any] = {
         "kind": "investor",
         "technology_fields": ("aerospace",),
         "skills": ("export",),
