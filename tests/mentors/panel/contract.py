@@ -84,12 +84,27 @@ def _valid(contract: RunningContract, request: Any, panel: pb.Panel | None = Non
     return Valid(request, scopes, known.name, foreign.name)
 
 
+async def _next_hour(contract: RunningContract) -> int:
+    """Return an hour for whose second half every expert of the home place has a calendar page, and duties, already."""
+    hour, district = next_hour(), contract.home.district
+    request = draw_panel(
+        hour, district=district, technology_fields=[FIELDS[district]], size=EXPERTS, substitute_count=0
+    )
+    await contract.calls.call("mentors", "DrawPanel", request)
+    return hour
+
+
 async def _drawn(contract: RunningContract, hour: int | None = None) -> pb.Panel:
-    """Draw a panel in the home place."""
-    subject = contract.home.get(startup_pb2.Startup).name
+    """Draw a panel in the home place, for the second half of an hour or for no fixed time."""
     district = contract.home.district
-    fields = [FIELDS[district]]
-    request = draw_panel(hour, district=district, technology_fields=fields, subjects=[subject], substitute_count=4)
+    request = draw_panel(
+        hour,
+        minute=30,
+        district=district,
+        technology_fields=[FIELDS[district]],
+        subjects=[contract.home.get(startup_pb2.Startup).name],
+        substitute_count=4,
+    )
     panel: pb.Panel = await contract.calls.call("mentors", "DrawPanel", request)
     return panel
 
@@ -101,7 +116,8 @@ async def draw(contract: RunningContract) -> Valid:
     """Draw a panel with every field given."""
     excluded = contract.home.get(pb.ConflictDeclaration).mentor
     request = draw_panel(
-        next_hour(),
+        await _next_hour(contract),
+        minute=30,
         district=contract.home.district,
         technology_fields=[FIELDS[contract.home.district]],
         subjects=[contract.home.get(startup_pb2.Startup).name],
@@ -111,7 +127,7 @@ async def draw(contract: RunningContract) -> Valid:
         seed="2026-11-24",
         request_id=new_request_id(),
     )
-    return Valid(request, (contract.home.district,))
+    return Valid(request, (contract.home.district,), growth={"panel_draws": 1})
 
 
 async def get(contract: RunningContract) -> Valid:
@@ -142,7 +158,7 @@ async def list_(contract: RunningContract) -> Valid:
 
 async def declare_conflict(contract: RunningContract) -> Valid:
     """Declare a conflict of a member of a new panel."""
-    panel = await _drawn(contract, next_hour())
+    panel = await _drawn(contract, await _next_hour(contract))
     request = pb.DeclareConflictRequest(
         name=panel.name,
         mentor=panel.members[0].mentor,
@@ -164,7 +180,7 @@ async def get_declaration(contract: RunningContract) -> Valid:
 
 async def replace_member(contract: RunningContract) -> Valid:
     """Replace a member of a new panel."""
-    panel = await _drawn(contract, next_hour())
+    panel = await _drawn(contract, await _next_hour(contract))
     request = pb.ReplaceMemberRequest(
         name=panel.name,
         mentor=panel.members[0].mentor,
@@ -184,7 +200,7 @@ async def close(contract: RunningContract) -> Valid:
 
 async def cancel(contract: RunningContract) -> Valid:
     """Cancel a new panel."""
-    panel = await _drawn(contract, next_hour())
+    panel = await _drawn(contract, await _next_hour(contract))
     request = pb.CancelPanelRequest(
         name=panel.name, cancel_reason="项目撤回", etag=panel.etag, request_id=new_request_id()
     )

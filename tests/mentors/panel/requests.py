@@ -29,8 +29,8 @@ def next_hour() -> int:
     return next(_hours)
 
 
-def draw_panel(hour: int | None = None, **fields: Any) -> panel_pb2.DrawPanelRequest:
-    """Draw two members and two substitutes for a review in that hour; for none without an hour."""
+def draw_panel(hour: int | None = None, *, minute: int = 0, **fields: Any) -> panel_pb2.DrawPanelRequest:
+    """Draw two members and two substitutes for half an hour of review in that hour; for none without an hour."""
     values: dict[str, Any] = {
         "district": LONGTAN,
         "title": "核技术专项评审",
@@ -41,7 +41,7 @@ def draw_panel(hour: int | None = None, **fields: Any) -> panel_pb2.DrawPanelReq
         "within_days": 1,
     }
     if hour is not None:
-        values |= {"start_time": at(hour), "end_time": at(hour, 30)}
+        values |= {"start_time": at(hour, minute), "end_time": at(hour, minute + 30)}
     return panel_pb2.DrawPanelRequest(**{**values, **fields})
 
 

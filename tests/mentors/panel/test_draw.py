@@ -67,7 +67,7 @@ def test_the_same_seed_draws_the_same_panel(
     size, wanted = need
     shuffled = list(pool)
     random.shuffle(shuffled)
-    outcomes = []
+    outcomes: list[Any] = []
     for each in (pool, shuffled):
         try:
             outcomes.append(draw(seed, each, wanted, seats=size, substitutes=substitutes))
