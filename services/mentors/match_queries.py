@@ -1,9 +1,9 @@
 """What matching reads: the candidates and their records, with the few fields that it needs."""
 
-from collections import defaultdict
+import asyncio
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from libs.common.domain.dates import midnight
@@ -12,17 +12,11 @@ from libs.common.store.database import Database
 from libs.common.store.transaction import Document
 from services.mentors.domain.candidate import Candidate, Record
 from services.mentors.domain.consultation import OCCUPYING
-from services.mentors.domain.match import Sought
-from services.mentors.domain.mentor import Affiliation, Holding, State
+from services.mentors.domain.mentor import State
+from services.mentors.domain.need import Sought
 from services.mentors.domain.tally import year_name
 
-#: What old documents lack.
-_DEFAULTS = {
-    kind: {name: field.default for name, field in kind.model_fields.items()}
-    for kind in (Candidate, Affiliation, Holding)
-}
-P = TypeVar("P", Affiliation, Holding)
-_FIELDS = dict.fromkeys(Candidate.model_fields.keys() - {"name"}, 1)
+_DEFAULTS = {name: field.default for name, field in Candidate.model_fields.items()}
 _MINUTES = {"$toInt": {"$floor": {"$divide": [{"$subtract": ["$end_time", "$start_time"]}, 60_000]}}}
 _YEAR_FIELDS = {"mentor": 1, "ratings": 1, "rating_sum": 1, "sessions": {"$sum": "$tallies.sessions"}}
 
@@ -35,29 +29,37 @@ class MatchQueries:
         self._zone = zone
 
     async def candidates(self, seeking: Sought, today: date) -> list[Candidate]:
-        """Return the mentors with a valid appointment today who are not suspended, and have part of the subject."""
+        """Return the mentors with a valid appointment today who are not suspended, and have part of the subject.
+
+        They hold what the query seeks, and nothing else.
+        """
         day = datetime(today.year, today.month, today.day, tzinfo=UTC)
         term = {"$elemMatch": {"start_date": {"$lte": day}, "end_date": {"$gt": day}}}
         where: Document = {"state": State.APPOINTED, "appointments": term}
         if seeking.has_subject:
             where["$or"] = list(_subject(seeking))
-        rows = await self._database.collection("mentors").find(where, _FIELDS).to_list(None)
-        return [_candidate(row) for row in rows]
+        rows = await self._database.collection("mentors").find(where, _fields(seeking)).to_list(None)
+        # As it was stored, without validating what was valid then: there are hundreds of them.
+        return [construct(Candidate, {**_DEFAULTS, **row, "name": row["_id"]}) for row in rows]
 
     async def records(self, mentors: Sequence[str], today: date) -> dict[str, Record]:
-        """Return the records of these mentors; one who has neither a booking nor a result is left out."""
-        if not mentors:
-            return {}
-        booked = await self._booked_minutes(mentors, today)
-        figures: defaultdict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(Record.model_fields, 0))
-        for mentor, minutes in booked.items():
-            figures[mentor]["booked_minutes"] = minutes
-        names = [year_name(mentor, year) for mentor in mentors for year in (today.year, today.year - 1)]
-        years = self._database.collection("mentor_years").find({"_id": {"$in": names}}, _YEAR_FIELDS)
-        for row in await years.to_list(None):
-            for field in ("sessions", "ratings", "rating_sum"):
-                figures[row["mentor"]][field] += row[field]
+        """Return the record of each of these mentors."""
+        booked, results = await asyncio.gather(
+            self._booked_minutes(mentors, today), self._results(mentors, (today.year, today.year - 1))
+        )
+        figures = {mentor: {"booked_minutes": booked.get(mentor, 0), **results[mentor]} for mentor in mentors}
         return {mentor: construct(Record, fields) for mentor, fields in figures.items()}
+
+    async def _results(self, mentors: Sequence[str], years: Collection[int]) -> dict[str, dict[str, int]]:
+        """Return the confirmed sessions and the ratings of each mentor, summed over the years."""
+        names = [year_name(mentor, year) for mentor in mentors for year in years]
+        found = self._database.collection("mentor_years").find({"_id": {"$in": names}}, _YEAR_FIELDS)
+        sums = {mentor: dict.fromkeys(("sessions", "ratings", "rating_sum"), 0) for mentor in mentors}
+        for row in await found.to_list(None):
+            held = sums[row["mentor"]]
+            for figure in held:
+                held[figure] += row[figure]
+        return sums
 
     async def _booked_minutes(self, mentors: Collection[str], today: date) -> dict[str, int]:
         """Return how much of the month's time of each mentor consultations occupy. An index holds all that it reads."""
@@ -84,13 +86,17 @@ def _subject(seeking: Sought) -> Sequence[Document]:
     return parts
 
 
-def _candidate(row: Document) -> Candidate:
-    """Return a candidate as it was stored, without validating what was valid then: there are hundreds of them."""
-    row["name"] = row.pop("_id")
-    row["affiliations"] = tuple(_part(Affiliation, each) for each in row.get("affiliations", ()))
-    row["holdings"] = tuple(_part(Holding, each) for each in row.get("holdings", ()))
-    return construct(Candidate, _DEFAULTS[Candidate] | row)
-
-
-def _part(kind: type[P], row: Document) -> P:
-    return construct(kind, _DEFAULTS[kind] | row)
+def _fields(seeking: Sought) -> Document:
+    """Return what to read of a candidate."""
+    wanted = {
+        "technology_fields": seeking.technology_field,
+        "industry_chains": seeking.industry_chain,
+        "skills": seeking.skills,
+        "languages": seeking.languages,
+        "stages": seeking.stage,
+        "formats": seeking.formats,
+        "spaces": seeking.space,
+        "district": seeking.districts,
+        "offered_minutes_per_month": True,
+    }
+    return {field: 1 for field, is_sought in wanted.items() if is_sought}

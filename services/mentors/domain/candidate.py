@@ -1,30 +1,25 @@
-"""What matching reads of a mentor."""
+"""What a ranking reads of a mentor."""
 
 from typing import Self
 
 from libs.common.domain.entity import Value, construct
-from services.mentors.domain.mentor import Affiliation, Format, Holding, Mentor
+from services.mentors.domain.mentor import Format, Mentor
 from services.mentors.domain.startup import Stage
 
 
 class Candidate(Value):
-    """The part of an appointed mentor on which matching and conflicts of interest rest."""
+    """The part of an appointed mentor on which a score rests. What a query does not seek need not be filled."""
 
     name: str
-    display_name: str
-    kind: str
     district: str = ""
-    organisation: str = ""
-    affiliations: tuple[Affiliation, ...] = ()
-    holdings: tuple[Holding, ...] = ()
     technology_fields: tuple[str, ...] = ()
     industry_chains: tuple[str, ...] = ()
     skills: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     stages: tuple[Stage, ...] = ()
     formats: tuple[Format, ...] = ()
-    offered_minutes_per_month: int = 0
     spaces: tuple[str, ...] = ()
+    offered_minutes_per_month: int = 0
 
     @classmethod
     def of(cls, mentor: Mentor) -> Self:

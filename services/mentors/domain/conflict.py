@@ -7,7 +7,6 @@ from enum import StrEnum
 from functools import lru_cache
 
 from libs.common.domain.entity import Value
-from services.mentors.domain.candidate import Candidate
 from services.mentors.domain.mentee import Mentee
 from services.mentors.domain.mentor import Affiliation, Mentor
 from services.mentors.domain.residence import Residence
@@ -41,7 +40,7 @@ class Conflict(Value):
     basis: tuple[str, ...]
 
 
-def conflicts(mentor: Mentor | Candidate, startup: Startup, officer_roles: Collection[str]) -> tuple[Conflict, ...]:
+def conflicts(mentor: Mentor, startup: Startup, officer_roles: Collection[str]) -> tuple[Conflict, ...]:
     """Return the conflicts that forbid a mentor to advise the startup: shares, an office or work in it.
 
     An affiliation is the startup's if it has the startup's credit code or its name. A role is that of an officer if it
@@ -53,7 +52,7 @@ def conflicts(mentor: Mentor | Candidate, startup: Startup, officer_roles: Colle
 
 
 def review_conflicts(
-    mentor: Mentor | Candidate,
+    mentor: Mentor,
     startup: Startup,
     officer_roles: Collection[str],
     *,
@@ -76,7 +75,7 @@ def review_conflicts(
     return tuple(found)
 
 
-def _interests(mentor: Mentor | Candidate, startup: Startup, officer_roles: Collection[str]) -> Iterable[Conflict]:
+def _interests(mentor: Mentor, startup: Startup, officer_roles: Collection[str]) -> Iterable[Conflict]:
     for holding in mentor.holdings:
         if holding.startup == startup.name:
             yield _conflict(ConflictKind.HOLDS_SHARES, startup, str(holding.share_per_mille))

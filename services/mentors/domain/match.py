@@ -12,111 +12,24 @@ average between 1 and 5, from as many ratings as the profile wants.
 
 Points are whole numbers, rounded down. Mentors with equal scores are in the order of their names, so the same data
 always gives the same ranking. A mentor with a conflict of interest is excluded, whatever the score.
+
+What a mentor does and has done is costly to read, so the ranking goes on in rounds: `prospects` scores what all
+candidates are, `undecided` names those whose records may still matter, and `rank` puts them in order once there is
+nobody left.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from heapq import nlargest
-from typing import Annotated
-
-from pydantic import Field, StringConstraints
+from typing import Self
 
 from libs.common.domain.entity import Value
-from libs.common.domain.errors import Invalid
-from libs.common.domain.names import Code, DistrictName
 from services.mentors.domain.candidate import Candidate, Record
-from services.mentors.domain.conflict import Conflict, conflicts
+from services.mentors.domain.conflict import Conflict
 from services.mentors.domain.matching import MatchingSection
-from services.mentors.domain.mentor import Format, Language, Vocabulary
-from services.mentors.domain.names import SpaceName, StartupName
-from services.mentors.domain.space import Space
-from services.mentors.domain.startup import Stage, Startup
-
-DEFAULT_MATCHES, MAX_MATCHES = 10, 50
-MAX_EXCLUDED = 50
-
-
-class Need(Value):
-    """What is sought in a mentor. Empty fields are not sought."""
-
-    technology_field: Code = ""
-    industry_chain: Code = ""
-    skills: Annotated[tuple[Annotated[Code, StringConstraints(min_length=1)], ...], Field(max_length=20)] = ()
-    languages: Annotated[tuple[Language, ...], Field(max_length=20)] = ()
-    stage: Stage | None = None
-    formats: Annotated[tuple[Format, ...], Field(max_length=10)] = ()
-    district: DistrictName = ""
-    space: SpaceName | None = None
-
-    def ensure_valid(self, vocabulary: Vocabulary) -> None:
-        """Refuse codes that the city's profile does not have (MALFORMED)."""
-        city = vocabulary.city
-        if self.technology_field and self.technology_field not in city.technology_fields:
-            raise Invalid.field("need.technology_field", "MALFORMED", "not a technology field of the city's profile")
-        if self.industry_chain and self.industry_chain not in city.industry_chains:
-            raise Invalid.field("need.industry_chain", "MALFORMED", "not an industry chain of the city's profile")
-        for index, skill in enumerate(self.skills):
-            if skill not in vocabulary.skills:
-                raise Invalid.field(f"need.skills[{index}]", "MALFORMED", "not a skill of the city's profile")
-        if self.district and self.district not in city.districts:
-            raise Invalid.field("need.district", "MALFORMED", "not a district or zone of the city")
-
-
-class MatchMentors(Value):
-    """Find mentors for a startup, for a need, or for a startup with a need that goes before its description."""
-
-    startup: StartupName | None = None
-    need: Need = Need()
-    max_matches: Annotated[int, Field(ge=0, le=MAX_MATCHES)] = 0
-
-    @property
-    def limit(self) -> int:
-        """The largest number of matches to return."""
-        return self.max_matches or DEFAULT_MATCHES
-
-    def ensure_valid(self, vocabulary: Vocabulary) -> None:
-        """Refuse a query that names neither a startup nor a need (REQUIRED), and unknown codes (MALFORMED)."""
-        if self.startup is None and self.need == Need():
-            raise Invalid.field("startup", "REQUIRED", "name a startup, a need, or both")
-        self.need.ensure_valid(vocabulary)
-
-
-class Sought(Value):
-    """What is sought, after what is known of the startup was added."""
-
-    startup: Startup | None = None
-    technology_field: str = ""
-    industry_chain: str = ""
-    skills: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-    stage: str = ""
-    formats: tuple[str, ...] = ()
-    districts: frozenset[str] = frozenset()
-    space: str = ""
-
-    @property
-    def has_subject(self) -> bool:
-        """Whether a field of technology, an industry chain or skills are sought."""
-        return bool(self.technology_field or self.industry_chain or self.skills)
-
-
-def sought(need: Need, startup: Startup | None, space: Space | None) -> Sought:
-    """Return what a query seeks. A field that the need leaves empty is that of the startup, if one is given.
-
-    `space` is the one that the need names, or else the one where the startup is a tenant.
-    """
-    near = (need.district or (startup.district if startup else ""), *((space.district, space.zone) if space else ()))
-    return Sought(
-        startup=startup,
-        technology_field=need.technology_field or (startup.technology_field if startup else ""),
-        industry_chain=need.industry_chain or (startup.industry_chain if startup else ""),
-        skills=tuple(dict.fromkeys(need.skills)),
-        languages=tuple(dict.fromkeys(need.languages)),
-        stage=need.stage or (startup.stage if startup else ""),
-        formats=tuple(dict.fromkeys(need.formats)),
-        districts=frozenset(near) - {""},
-        space=space.name if space else "",
-    )
+from services.mentors.domain.mentor import Mentor
+from services.mentors.domain.need import Sought
 
 
 class ReasonCode(StrEnum):
@@ -147,21 +60,36 @@ class Reason(Value):
     values: tuple[str, ...]
 
 
-class Match(Value):
-    """A mentor who suits, with the reasons; the score is the sum of their points."""
+class Score(Value):
+    """The score of a mentor: the sum of the points of the reasons."""
 
-    mentor: str
-    mentor_display_name: str
     score: int
     reasons: tuple[Reason, ...]
 
 
+class Match(Score):
+    """A mentor who suits."""
+
+    mentor: str
+    mentor_display_name: str
+
+    @classmethod
+    def of(cls, mentor: Mentor, scored: Score) -> Self:
+        """Return the match with its score."""
+        return cls(mentor=mentor.name, mentor_display_name=mentor.display_name, **dict(scored))
+
+
 class ExcludedMentor(Value):
-    """A mentor who would be a candidate but for conflicts of interest."""
+    """A mentor who would be among the matches but for conflicts of interest."""
 
     mentor: str
     mentor_display_name: str
     conflicts: tuple[Conflict, ...]
+
+    @classmethod
+    def of(cls, mentor: Mentor, found: tuple[Conflict, ...]) -> Self:
+        """Return the mentor with its conflicts of interest."""
+        return cls(mentor=mentor.name, mentor_display_name=mentor.display_name, conflicts=found)
 
 
 class Matches(Value):
@@ -171,70 +99,70 @@ class Matches(Value):
     excluded: tuple[ExcludedMentor, ...] = ()
 
 
-def separate(
-    candidates: Iterable[Candidate], seeking: Sought, officer_roles: Collection[str]
-) -> tuple[tuple[Candidate, ...], tuple[ExcludedMentor, ...]]:
-    """Return the candidates without a conflict of interest, and the others with their conflicts, at most 50 of them."""
-    if seeking.startup is None:
-        return tuple(candidates), ()
-    free: list[Candidate] = []
-    excluded: list[ExcludedMentor] = []
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """A candidate with the points for what it is, and the most that its score can reach."""
+
+    candidate: Candidate
+    points: int
+    most: int
+
+    @property
+    def name(self) -> str:
+        """The name of the mentor."""
+        return self.candidate.name
+
+
+def prospects(candidates: Iterable[Candidate], seeking: Sought, rules: MatchingSection) -> tuple[Prospect, ...]:
+    """Return the candidates as prospects, those who can reach most first."""
+    found = []
     for candidate in candidates:
-        if found := conflicts(candidate, seeking.startup, officer_roles):
-            named = {"mentor": candidate.name, "mentor_display_name": candidate.display_name}
-            excluded.append(ExcludedMentor(**named, conflicts=found))
-        else:
-            free.append(candidate)
-    return tuple(free), tuple(sorted(excluded, key=lambda each: each.mentor)[:MAX_EXCLUDED])
+        points = _total(_fitting(candidate, seeking, rules))
+        found.append(Prospect(candidate, points, points + _open_points(candidate, rules)))
+    return tuple(sorted(found, key=lambda prospect: (-prospect.most, prospect.name)))
 
 
-def shortlist(
-    candidates: Iterable[Candidate], seeking: Sought, rules: MatchingSection, limit: int
-) -> tuple[Candidate, ...]:
-    """Return the candidates who can be among the first `limit`, whatever their records are.
+def undecided(
+    hopeful: Iterable[Prospect], records: Mapping[str, Record], rules: MatchingSection, limit: int
+) -> tuple[Prospect, ...]:
+    """Return the prospects without a record who can still be among the first `limit`.
 
-    Records then need to be read for these only. The ranking of the short list begins with the same `limit` mentors as
-    that of all candidates.
+    Once there is none, the ranking of those with a record is the ranking of all.
     """
-    known = [(_total(_fitting(candidate, seeking, rules)), candidate) for candidate in candidates]
-    best = nlargest(limit, (points for points, _ in known))
+    hopeful = tuple(hopeful)
+    best = nlargest(limit, (_reached(prospect, records, rules) for prospect in hopeful if prospect.name in records))
     bar = best[-1] if len(best) == limit else 0
-    return tuple(candidate for points, candidate in known if points + _open_points(candidate, rules) >= bar)
+    return tuple(prospect for prospect in hopeful if prospect.name not in records and prospect.most >= bar)
 
 
 def rank(
-    candidates: Iterable[Candidate],
-    records: Mapping[str, Record],
-    seeking: Sought,
-    rules: MatchingSection,
-    limit: int,
-) -> tuple[Match, ...]:
-    """Return the best matches, by score and then by name. A candidate without a record has done nothing yet."""
-    nothing = Record()
+    hopeful: Iterable[Prospect], records: Mapping[str, Record], rules: MatchingSection, limit: int
+) -> tuple[Candidate, ...]:
+    """Return the best of those with a record, by score and then by name."""
     scored = (
-        (-_total(_found(candidate, records.get(candidate.name, nothing), seeking, rules)), candidate.name, candidate)
-        for candidate in candidates
+        (-_reached(prospect, records, rules), prospect.name, prospect.candidate)
+        for prospect in hopeful
+        if prospect.name in records
     )
-    best = sorted(scored, key=lambda each: each[:2])[:limit]
-    return tuple(score(candidate, records.get(name, nothing), seeking, rules) for _, name, candidate in best)
+    return tuple(candidate for _, _, candidate in sorted(scored, key=lambda each: each[:2])[:limit])
 
 
-def score(candidate: Candidate, record: Record, seeking: Sought, rules: MatchingSection) -> Match:
+def score(candidate: Candidate, record: Record, seeking: Sought, rules: MatchingSection) -> Score:
     """Return the score of one candidate with its reasons, those of most points first."""
-    found = sorted(_found(candidate, record, seeking, rules), key=lambda each: -each[1])
-    reasons = tuple(Reason(code=code, points=points, values=values) for code, points, values in found)
-    return Match(
-        mentor=candidate.name, mentor_display_name=candidate.display_name, score=_total(found), reasons=reasons
+    found = (*_fitting(candidate, seeking, rules), *_proven(candidate, record, rules))
+    reasons = tuple(
+        Reason(code=code, points=points, values=values)
+        for code, points, values in sorted(found, key=lambda each: -each[1])
     )
+    return Score(score=_total(found), reasons=reasons)
 
 
 #: A reason's code, points and values. Tuples, because every candidate has some and few become part of an answer.
 _Found = tuple[ReasonCode, int, tuple[str, ...]]
 
 
-def _found(candidate: Candidate, record: Record, seeking: Sought, rules: MatchingSection) -> Iterable[_Found]:
-    yield from _fitting(candidate, seeking, rules)
-    yield from _proven(candidate, record, rules)
+def _reached(prospect: Prospect, records: Mapping[str, Record], rules: MatchingSection) -> int:
+    return prospect.points + _total(_proven(prospect.candidate, records[prospect.name], rules))
 
 
 def _total(found: Iterable[_Found]) -> int:

@@ -6,7 +6,7 @@ from libs.api.hatchery.mentors.v1 import match_pb2 as pb
 from libs.api.hatchery.mentors.v1.match_pb2_grpc import MatchServiceServicer
 from libs.common.rpc.context import call_context
 from libs.common.rpc.mapping import decode, encode
-from services.mentors.domain import match
+from services.mentors.domain.need import MatchMentors
 from services.mentors.service.match import Matching
 
 
@@ -17,6 +17,6 @@ class MatchRpc(MatchServiceServicer):
         self._matching = matching
 
     async def MatchMentors(self, request: pb.MatchMentorsRequest, context: Any) -> pb.MatchMentorsResponse:
-        query = decode(request, match.MatchMentors)
+        query = decode(request, MatchMentors)
         matches = await self._matching.rank(query, call_context())
         return encode(matches, pb.MatchMentorsResponse)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from services.mentors.domain.candidate import Candidate
 from services.mentors.domain.conflict import Conflict, ConflictKind, conflicts, review_conflicts
 from services.mentors.domain.mentee import Mentee, Relation
 from services.mentors.domain.mentor import Affiliation, Holding, Mentor
@@ -20,7 +19,6 @@ def found(who: Mentor, *, review: bool = False) -> list[tuple[ConflictKind, tupl
         all_of = review_conflicts(who, FIRM, ROLES, mentee=None, residence=None, day=TODAY)
     else:
         all_of = conflicts(who, FIRM, ROLES)
-        assert all_of == conflicts(Candidate.of(who), FIRM, ROLES)
     assert {conflict.startup for conflict in all_of} <= {FIRM.name}
     return [(conflict.kind, conflict.basis) for conflict in all_of]
 

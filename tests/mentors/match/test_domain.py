@@ -10,22 +10,12 @@ from hypothesis import strategies as st
 
 from libs.common.domain.errors import Invalid
 from services.mentors.domain.candidate import Candidate, Record
-from services.mentors.domain.conflict import ConflictKind
-from services.mentors.domain.match import (
-    MatchMentors,
-    Need,
-    ReasonCode,
-    Sought,
-    rank,
-    score,
-    separate,
-    shortlist,
-    sought,
-)
+from services.mentors.domain.match import Match, ReasonCode, prospects, rank, score, undecided
 from services.mentors.domain.matching import MatchingSection, MatchWeights
-from services.mentors.domain.mentor import Format, Holding
+from services.mentors.domain.mentor import Format
+from services.mentors.domain.need import MatchMentors, Need, Sought, sought
 from services.mentors.domain.startup import Stage
-from tests.mentors.samples import FENGMAN, HIGH_TECH, LONGTAN, MENTORS_PROFILE, VOCABULARY, space, startup
+from tests.mentors.samples import FENGMAN, HIGH_TECH, LONGTAN, MENTORS_PROFILE, VOCABULARY, mentor, space, startup
 
 #: Weights of the written cases, so that these do not depend on the city's profile.
 RULES = MatchingSection(
@@ -54,17 +44,24 @@ some = settings(max_examples=60)
 
 def candidate(name: str = "m1", **fields: Any) -> Candidate:
     """Return a mentor without anything that is sought, unless fields give it."""
-    values = {"name": f"mentors/{name}", "display_name": "林江", "kind": "entrepreneur", "district": FENGMAN}
-    return Candidate(**{**values, **fields})
+    return Candidate(**{"name": f"mentors/{name}", "district": FENGMAN, **fields})
 
 
 def points(who: Candidate, seeking: Sought, record: Record | None = None) -> dict[str, tuple[int, tuple[str, ...]]]:
     """Return the points and values of each reason, after checking that they add up to the score."""
-    match = score(who, record or Record(), seeking, RULES)
-    assert (match.mentor, match.mentor_display_name) == (who.name, who.display_name)
-    assert match.score == sum(reason.points for reason in match.reasons)
-    assert [reason.points for reason in match.reasons] == sorted((r.points for r in match.reasons), reverse=True)
-    return {reason.code: (reason.points, reason.values) for reason in match.reasons}
+    found = score(who, record or Record(), seeking, RULES)
+    assert found.score == sum(reason.points for reason in found.reasons)
+    assert [reason.points for reason in found.reasons] == sorted((r.points for r in found.reasons), reverse=True)
+    return {reason.code: (reason.points, reason.values) for reason in found.reasons}
+
+
+def ranking(
+    candidates: list[Candidate], records: dict[str, Record], seeking: Sought, limit: int
+) -> list[tuple[str, int]]:
+    """Return the names and scores of the best, after reading every record."""
+    known = {each.name: records.get(each.name, Record()) for each in candidates}
+    best = rank(prospects(candidates, seeking, RULES), known, RULES, limit)
+    return [(each.name.removeprefix("mentors/"), score(each, known[each.name], seeking, RULES).score) for each in best]
 
 
 # --- what is sought ---------------------------------------------------------------------------
@@ -244,37 +241,24 @@ def test_the_better_match_comes_first_and_names_decide_ties() -> None:
     by_name = [candidate(name, technology_fields=("aerospace",)) for name in ("m3", "m1")]
     better = candidate("m9", technology_fields=("aerospace",), skills=("export",))
     seeking = sought(Need(technology_field="aerospace", skills=("export",)), None, None)
-    found = rank([*by_name, better, candidate("m2")], {}, seeking, RULES, 3)
-    assert [(match.mentor, match.score) for match in found] == [
-        ("mentors/m9", 40),
-        ("mentors/m1", 20),
-        ("mentors/m3", 20),
-    ]
+    assert ranking([*by_name, better, candidate("m2")], {}, seeking, 3) == [("m9", 40), ("m1", 20), ("m3", 20)]
 
 
 def test_time_left_decides_between_equals() -> None:
     """Of two mentors who suit alike, the one with more time left this month comes first."""
     pair = [candidate(name, technology_fields=("aerospace",), offered_minutes_per_month=600) for name in ("m1", "m2")]
     records = {"mentors/m1": Record(booked_minutes=540), "mentors/m2": Record(booked_minutes=60)}
-    found = rank(pair, records, sought(Need(technology_field="aerospace"), None, None), RULES, 10)
-    assert [match.mentor for match in found] == ["mentors/m2", "mentors/m1"]
+    found = ranking(pair, records, sought(Need(technology_field="aerospace"), None, None), 10)
+    assert found == [("m2", 29), ("m1", 21)]
 
 
-def test_a_conflict_of_interest_excludes_the_best_mentor() -> None:
-    """Whoever holds shares is not ranked but named, with the conflict; the others are ranked."""
-    holder = candidate("m1", technology_fields=("new-materials",), holdings=(Holding(startup="startups/a1"),))
-    other = candidate("m2", technology_fields=("new-materials",))
-    free, excluded = separate([holder, other], sought(Need(), startup(), None), RULES.officer_roles)
-    assert free == (other,)
-    assert [(each.mentor, [conflict.kind for conflict in each.conflicts]) for each in excluded] == [
-        ("mentors/m1", [ConflictKind.HOLDS_SHARES])
-    ]
-
-
-def test_without_a_startup_nobody_is_excluded() -> None:
-    """A need alone is nobody's, so that no mentor can be in conflict with it."""
-    holder = candidate(holdings=(Holding(startup="startups/a1"),))
-    assert separate([holder], sought(Need(skills=SKILLS), None, None), RULES.officer_roles) == ((holder,), ())
+def test_a_match_names_the_mentor() -> None:
+    """The name that people read is the mentor's, and the reasons are those of the score."""
+    who = mentor(technology_fields=("aerospace",))
+    scored = score(Candidate.of(who), Record(), sought(Need(technology_field="aerospace"), None, None), RULES)
+    match = Match.of(who, scored)
+    assert (match.mentor, match.mentor_display_name) == (who.name, who.display_name)
+    assert (match.score, match.reasons) == (20, scored.reasons)
 
 
 # --- properties -------------------------------------------------------------------------------
@@ -328,18 +312,32 @@ def test_the_order_of_the_candidates_does_not_matter(
     """The same mentors give the same ranking, however the database returns them."""
     mentors, records = known
     again = chance.sample(mentors, len(mentors))
-    assert rank(again, records, seeking, RULES, limit) == rank(mentors, records, seeking, RULES, limit)
+    assert ranking(again, records, seeking, limit) == ranking(mentors, records, seeking, limit)
 
 
 @some
-@given(corps(), needs(), st.integers(1, 5))
-def test_the_short_list_ranks_like_all_candidates(
-    known: tuple[list[Candidate], dict[str, Record]], seeking: Sought, limit: int
+@given(corps(), needs(), st.integers(1, 5), st.integers(1, 3))
+def test_reading_records_in_rounds_gives_the_ranking_of_all(
+    known: tuple[list[Candidate], dict[str, Record]], seeking: Sought, limit: int, size: int
 ) -> None:
-    """Whoever is not on the short list cannot be among the first, whatever the records say."""
+    """Whoever is not undecided cannot be among the first, whatever the record says, so that it need not be read."""
     mentors, records = known
-    short = shortlist(mentors, seeking, RULES, limit)
-    assert rank(short, records, seeking, RULES, limit) == rank(mentors, records, seeking, RULES, limit)
+    read, hopeful = dict[str, Record](), prospects(mentors, seeking, RULES)
+    while waiting := undecided(hopeful, read, RULES, limit):
+        read |= {each.name: records.get(each.name, Record()) for each in waiting[:size]}
+    found = rank(hopeful, read, RULES, limit)
+    assert [each.name.removeprefix("mentors/") for each in found] == [
+        name for name, _ in ranking(mentors, records, seeking, limit)
+    ]
+
+
+def test_records_of_hopeless_candidates_are_not_read() -> None:
+    """Once the best are known, those who cannot reach them are decided without their records."""
+    best, other = candidate("m1", technology_fields=("aerospace",), skills=SKILLS), candidate("m2")
+    seeking = sought(Need(technology_field="aerospace", skills=SKILLS), None, None)
+    hopeful = prospects([other, best], seeking, RULES)
+    assert [each.name for each in undecided(hopeful, {}, RULES, 1)] == ["mentors/m1", "mentors/m2"]
+    assert undecided(hopeful, {"mentors/m1": Record()}, RULES, 1) == ()
 
 
 @some
@@ -347,9 +345,10 @@ def test_the_short_list_ranks_like_all_candidates(
 def test_no_score_leaves_0_to_100(known: tuple[list[Candidate], dict[str, Record]], seeking: Sought) -> None:
     """No reason takes points away or yields more than its weight."""
     weights = dict(RULES.weights)
-    for match in rank(*known, seeking, RULES, 50):
-        assert 0 <= match.score <= 100
-        assert all(0 <= reason.points <= weights[reason.code.lower()] for reason in match.reasons)
+    for who in known[0]:
+        found = score(who, known[1].get(who.name, Record()), seeking, RULES)
+        assert 0 <= found.score <= 100
+        assert all(0 <= reason.points <= weights[reason.code.lower()] for reason in found.reasons)
 
 
 ADDITIONS: dict[str, Callable[[Candidate, str], dict[str, Any]]] = {

@@ -7,14 +7,14 @@ import pytest
 from libs.common.store.database import Database
 from services.mentors.domain.candidate import Candidate, Record
 from services.mentors.domain.consultation import OCCUPYING, Consultation, Kind, State
-from services.mentors.domain.match import Need, Sought, sought
-from services.mentors.domain.mentor import Affiliation, Format, Holding, Mentor
+from services.mentors.domain.mentor import Format, Mentor
 from services.mentors.domain.mentor import State as MentorState
 from services.mentors.domain.mentor_year import MentorYear, Tally
+from services.mentors.domain.need import Need, Sought, sought
 from services.mentors.domain.startup import Stage
 from services.mentors.match_queries import MatchQueries
 from services.mentors.store import CONSULTATIONS, MENTOR_YEARS, MENTORS, MentorsStore
-from tests.mentors.samples import NOW, TODAY, ZONE, mentor, term
+from tests.mentors.samples import LONGTAN, NOW, TODAY, ZONE, mentor, term
 from tests.support.store_fixtures import insert, query_plans
 
 
@@ -37,21 +37,32 @@ async def found(queries: MatchQueries, seeking: Sought) -> list[str]:
 # --- candidates -------------------------------------------------------------------------------
 
 
+EVERYTHING = Sought(
+    technology_field="new-materials",
+    industry_chain="aviation",
+    skills=("fundraising",),
+    languages=("zh",),
+    stage="TEAM",
+    formats=("PHONE",),
+    districts=frozenset({LONGTAN}),
+    space="spaces/s1",
+)
+
+
 async def test_a_candidate_is_read_as_it_was_stored(queries: MatchQueries, database: Database) -> None:
-    """Every field on which scores and conflicts rest is read, and nothing else is needed."""
+    """Every field that is sought is read, and what is not sought is not."""
     who = named(
         "m1",
-        organisation="松江材料公司",
-        affiliations=(Affiliation(organisation="松江材料公司", credit_code="91220202MA0Y1X2KX3", role="总经理"),),
-        holdings=(Holding(startup="startups/a1", share_per_mille=50),),
         industry_chains=("aviation",),
         stages=(Stage.TEAM,),
         formats=(Format.PHONE,),
         offered_minutes_per_month=480,
     )
     await insert(database, MENTORS, [who])
-    [candidate] = await queries.candidates(Sought(), TODAY)
+    [candidate] = await queries.candidates(EVERYTHING, TODAY)
     assert Candidate.model_validate(dict(candidate)) == Candidate.of(who)
+    [candidate] = await queries.candidates(Sought(), TODAY)
+    assert candidate == Candidate(name="mentors/m1", offered_minutes_per_month=480)
 
 
 async def test_a_mentor_who_was_stored_before_a_field_existed_is_read(
@@ -59,9 +70,9 @@ async def test_a_mentor_who_was_stored_before_a_field_existed_is_read(
 ) -> None:
     """A field that an old document lacks has its default."""
     await insert(database, MENTORS, [named("m1")])
-    await database.collection("mentors").update_many({}, {"$unset": {"stages": 1, "holdings": 1}})
-    [candidate] = await queries.candidates(Sought(), TODAY)
-    assert (candidate.stages, candidate.holdings) == ((), ())
+    await database.collection("mentors").update_many({}, {"$unset": {"stages": 1, "industry_chains": 1}})
+    [candidate] = await queries.candidates(EVERYTHING, TODAY)
+    assert (candidate.stages, candidate.industry_chains) == ((), ())
 
 
 async def test_only_mentors_appointed_today_are_candidates(queries: MatchQueries, database: Database) -> None:
@@ -182,12 +193,10 @@ async def test_results_are_those_of_this_and_the_last_year(queries: MatchQueries
     years = [year(2024, (50,), 9, 9), year(2025, (1, 2), 2, 9), year(2026, (4,), 1, 5)]
     await insert(database, MENTOR_YEARS, years)
     expected = Record(sessions=7, ratings=3, rating_sum=14)
-    assert await queries.records(["mentors/m1", "mentors/m2"], TODAY) == {"mentors/m1": expected}
-
-
-async def test_nobody_has_no_records(queries: MatchQueries) -> None:
-    """Without candidates nothing is read."""
-    assert await queries.records([], TODAY) == {}
+    assert await queries.records(["mentors/m1", "mentors/m2"], TODAY) == {
+        "mentors/m1": expected,
+        "mentors/m2": Record(),
+    }
 
 
 async def test_the_load_of_a_month_is_read_from_an_index(queries: MatchQueries, database: Database) -> None:

@@ -246,7 +246,7 @@ Global___Match: _TypeAlias = Match  # noqa: Y015
 
 @_typing.final
 class ExcludedMentor(_message.Message):
-    """A mentor who would be a candidate but for conflicts of interest."""
+    """A mentor who would be among the matches but for conflicts of interest."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -290,7 +290,7 @@ class MatchMentorsResponse(_message.Message):
 
     @_builtins.property
     def excluded(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExcludedMentor]:
-        """Candidates who were excluded for conflicts of interest, in the order of their names, at most 50 of them."""
+        """Mentors who would be among the matches but for conflicts of interest, in the order of their names."""
 
     def __init__(
         self,
