@@ -10,10 +10,10 @@ from libs.common.rpc.context import CallContext
 from libs.common.store.listing import Order, parse_order_by
 from libs.common.store.schema import EntitySchema, Index, sort_path
 from libs.common.store.store import Store
-from services.mentors.domain.appointment import CertificateNumber
 from services.mentors.domain.availability import Availability
 from services.mentors.domain.block import Block
 from services.mentors.domain.booking_commands import ListConsultations
+from services.mentors.domain.certificate_number import CertificateNumber
 from services.mentors.domain.consultation import Consultation
 from services.mentors.domain.contact import MentorContact
 from services.mentors.domain.forgetting import Erasure

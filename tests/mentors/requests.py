@@ -101,9 +101,9 @@ def get_mentor(name: str) -> mentor_pb2.GetMentorRequest:
 
 def update_mentor(
     name: str, paths: Sequence[str], *, etag: str = "", request_id: str = "", **fields: Any
-) -> mentor_pb2.UpdateMentorRequest:
+) -> profession_pb2.UpdateMentorRequest:
     """Change the fields of a mentor that the paths name; `fields` are all that the spec holds."""
-    return mentor_pb2.UpdateMentorRequest(
+    return profession_pb2.UpdateMentorRequest(
         name=name,
         mentor=profession_pb2.MentorSpec(**fields),
         update_mask=FieldMask(paths=paths),

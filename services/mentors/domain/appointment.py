@@ -1,11 +1,9 @@
 """Appointments: the terms of a mentor, and how they begin, pause and end."""
 
-import hashlib
-import unicodedata
 from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, StringConstraints
@@ -16,6 +14,7 @@ from libs.common.domain.errors import Invalid, NotFound, Precondition, Taken
 from libs.common.domain.names import Etag
 from libs.common.domain.profile import City, Section, Words
 from libs.common.domain.text import Title
+from services.mentors.domain.certificate_number import CertificateNumber, certificate_name, plain_number
 from services.mentors.domain.mentor import Appointment, Mentor, MentorNominated, MentorUpdated, RetireReason, State
 from services.mentors.domain.names import AppointerName, MentorName
 from services.mentors.domain.space import Space
@@ -76,15 +75,6 @@ class RetireMentor(Value):
     etag: Etag = ""
 
 
-class CertificateNumber(Entity):
-    """A certificate number that was given to a mentor, so that no other is given the same."""
-
-    scoped_by: ClassVar[tuple[str, ...]] = ("mentor",)
-
-    mentor: str
-    number: str
-
-
 class MentorAppointed(MentorNominated):
     """A mentor was appointed."""
 
@@ -103,15 +93,6 @@ class MentorRetired(MentorNominated):
     """A mentor was retired."""
 
     retire_reason: RetireReason | None
-
-
-def certificate_name(number: str) -> str:
-    """Return the name of the entity that holds a number; numbers that differ in case, width or spaces are the same."""
-    return f"certificateNumbers/{hashlib.blake2b(_plain(number).encode(), digest_size=16).hexdigest()}"
-
-
-def _plain(number: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", number).casefold().split())
 
 
 def appoint(
@@ -210,8 +191,8 @@ def end_appointment(mentor: Mentor, command: EndAppointment, city: City, *, toda
     """
     mentor.ensure_etag(command.etag)
     mentor.ensure_state(State.APPOINTED, State.SUSPENDED)
-    number = _plain(command.certificate_number)
-    ended = next((each for each in mentor.appointments if _plain(each.certificate_number) == number), None)
+    number = plain_number(command.certificate_number)
+    ended = next((each for each in mentor.appointments if plain_number(each.certificate_number) == number), None)
     if ended is None:
         raise NotFound("APPOINTMENT_NOT_FOUND", "the mentor has no appointment with this number", name=mentor.name)
     if ended.end_date <= today:

@@ -4,6 +4,7 @@ from typing import Any
 
 from libs.api.hatchery.mentors.v1 import appointment_pb2 as terms
 from libs.api.hatchery.mentors.v1 import mentor_pb2 as pb
+from libs.api.hatchery.mentors.v1 import profession_pb2
 from libs.api.hatchery.mentors.v1.mentor_pb2_grpc import MentorServiceServicer
 from libs.common.rpc.context import call_context
 from libs.common.rpc.mapping import decode, encode, encode_page
@@ -66,7 +67,7 @@ class MentorRpc(MentorServiceServicer):
         page = await self._mentors.list(query, call_context())
         return encode_page(page, pb.ListMentorsResponse)
 
-    async def UpdateMentor(self, request: pb.UpdateMentorRequest, context: Any) -> pb.Mentor:
+    async def UpdateMentor(self, request: profession_pb2.UpdateMentorRequest, context: Any) -> pb.Mentor:
         command = decode(request, mentor.UpdateMentor)
         updated = await self._mentors.update(command, call_context())
         return encode(updated, pb.Mentor)

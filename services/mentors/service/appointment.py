@@ -11,7 +11,7 @@ from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Clock
 from libs.common.store.command import Load, optional
 from services.mentors.domain import appointment
-from services.mentors.domain.appointment import CertificateNumber, certificate_name
+from services.mentors.domain.certificate_number import CertificateNumber, certificate_name
 from services.mentors.domain.mentor import Mentor
 from services.mentors.domain.profile import MentorsProfile
 from services.mentors.service.appointer import load_appointer

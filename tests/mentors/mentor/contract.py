@@ -222,7 +222,7 @@ async def update_mentor(contract: RunningContract) -> Valid:
     name = contract.home.get(mentor_pb2.Mentor).name
     mentor: mentor_pb2.Mentor = await contract.calls.call("mentors", "GetMentor", requests.get_mentor(name))
     spec = _spec(contract.home)
-    request = mentor_pb2.UpdateMentorRequest(name=name, mentor=spec, etag=mentor.etag, request_id=new_request_id())
+    request = profession_pb2.UpdateMentorRequest(name=name, mentor=spec, etag=mentor.etag, request_id=new_request_id())
     request.update_mask.paths.extend(spec.DESCRIPTOR.fields_by_name)
     return _mentor(contract, request)
 

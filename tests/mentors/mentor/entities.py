@@ -7,7 +7,7 @@ from google.type.date_pb2 import Date
 
 from libs.api.hatchery.mentors.v1 import appointment_pb2 as terms
 from libs.common.domain.entity import Entity
-from services.mentors.domain.appointment import CertificateNumber, certificate_name
+from services.mentors.domain.certificate_number import CertificateNumber, certificate_name
 from services.mentors.domain.contact import MentorContact
 from services.mentors.domain.evidence import Evidence, EvidenceKind
 from services.mentors.domain.forgetting import Erasure

@@ -14,14 +14,13 @@ from libs.common.domain.errors import Invalid, NotFound, Precondition, Refusal, 
 from services.mentors.domain import appointment
 from services.mentors.domain.appointment import (
     AppointMentor,
-    CertificateNumber,
     EndAppointment,
     ResumeMentor,
     RetireMentor,
     SuspendMentor,
-    certificate_name,
     months_later,
 )
+from services.mentors.domain.certificate_number import CertificateNumber, certificate_name
 from services.mentors.domain.mentor import Mentor, RetireReason, State
 from services.mentors.domain.space import Space
 from tests.mentors.samples import CITY, FENGMAN, HIGH_TECH, NOW, TODAY, ZONE, day, mentor, space, term

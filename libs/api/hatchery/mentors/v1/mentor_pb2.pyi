@@ -5,7 +5,6 @@ Mentors: who is appointed, when they are free, what they did, and what of it cou
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
-from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -434,47 +433,3 @@ class ListMentorsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListMentorsResponse: _TypeAlias = ListMentorsResponse  # noqa: Y015
-
-@_typing.final
-class UpdateMentorRequest(_message.Message):
-    """Request message for [MentorService.UpdateMentor][hatchery.mentors.v1.MentorService.UpdateMentor]."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NAME_FIELD_NUMBER: _builtins.int
-    MENTOR_FIELD_NUMBER: _builtins.int
-    UPDATE_MASK_FIELD_NUMBER: _builtins.int
-    ETAG_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
-    """Name of the mentor, `mentors/{mentor}`. Required; at most 80 characters."""
-    etag: _builtins.str
-    """If set, the update is made only if the mentor still has this etag. At most 64 characters."""
-    request_id: _builtins.str
-    """Identifies the request, so that a retry has no further effect. Letters, digits, `.`, `_` and `-`; at most 64
-    characters.
-    """
-    @_builtins.property
-    def mentor(self) -> _profession_pb2.MentorSpec:
-        """The new values. Required."""
-
-    @_builtins.property
-    def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields of MentorSpec to update, `*` for all. Required; at most 50 paths."""
-
-    def __init__(
-        self,
-        *,
-        name: _builtins.str = ...,
-        mentor: _profession_pb2.MentorSpec | None = ...,
-        update_mask: _field_mask_pb2.FieldMask | None = ...,
-        etag: _builtins.str = ...,
-        request_id: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["mentor", b"mentor", "update_mask", b"update_mask"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "mentor", b"mentor", "name", b"name", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___UpdateMentorRequest: _TypeAlias = UpdateMentorRequest  # noqa: Y015

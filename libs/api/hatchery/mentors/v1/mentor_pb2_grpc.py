@@ -5,6 +5,7 @@ import warnings
 
 from libs.api.hatchery.mentors.v1 import appointment_pb2 as hatchery_dot_mentors_dot_v1_dot_appointment__pb2
 from libs.api.hatchery.mentors.v1 import mentor_pb2 as hatchery_dot_mentors_dot_v1_dot_mentor__pb2
+from libs.api.hatchery.mentors.v1 import profession_pb2 as hatchery_dot_mentors_dot_v1_dot_profession__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -83,7 +84,7 @@ class MentorServiceStub:
                 _registered_method=True)
         self.UpdateMentor = channel.unary_unary(
                 '/hatchery.mentors.v1.MentorService/UpdateMentor',
-                request_serializer=hatchery_dot_mentors_dot_v1_dot_mentor__pb2.UpdateMentorRequest.SerializeToString,
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_profession__pb2.UpdateMentorRequest.SerializeToString,
                 response_deserializer=hatchery_dot_mentors_dot_v1_dot_mentor__pb2.Mentor.FromString,
                 _registered_method=True)
         self.ForgetPerson = channel.unary_unary(
@@ -229,7 +230,7 @@ def add_MentorServiceServicer_to_server(servicer, server):
             ),
             'UpdateMentor': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateMentor,
-                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_mentor__pb2.UpdateMentorRequest.FromString,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_profession__pb2.UpdateMentorRequest.FromString,
                     response_serializer=hatchery_dot_mentors_dot_v1_dot_mentor__pb2.Mentor.SerializeToString,
             ),
             'ForgetPerson': grpc.unary_unary_rpc_method_handler(
@@ -507,7 +508,7 @@ class MentorService:
             request,
             target,
             '/hatchery.mentors.v1.MentorService/UpdateMentor',
-            hatchery_dot_mentors_dot_v1_dot_mentor__pb2.UpdateMentorRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_profession__pb2.UpdateMentorRequest.SerializeToString,
             hatchery_dot_mentors_dot_v1_dot_mentor__pb2.Mentor.FromString,
             options,
             channel_credentials,

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 from libs.api.hatchery.mentors.v1 import appointment_pb2 as _appointment_pb2
 from libs.api.hatchery.mentors.v1 import mentor_pb2 as _mentor_pb2
+from libs.api.hatchery.mentors.v1 import profession_pb2 as _profession_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -58,7 +59,7 @@ class MentorServiceStub:
     """Returns several mentors in the order of their names. Fails as a whole if one of them cannot be returned."""
     ListMentors: _grpc.UnaryUnaryMultiCallable[_mentor_pb2.ListMentorsRequest, _mentor_pb2.ListMentorsResponse]
     """Lists mentors."""
-    UpdateMentor: _grpc.UnaryUnaryMultiCallable[_mentor_pb2.UpdateMentorRequest, _mentor_pb2.Mentor]
+    UpdateMentor: _grpc.UnaryUnaryMultiCallable[_profession_pb2.UpdateMentorRequest, _mentor_pb2.Mentor]
     """Updates the description of a mentor."""
     ForgetPerson: _grpc.UnaryUnaryMultiCallable[_appointment_pb2.ForgetPersonRequest, _mentor_pb2.Mentor]
     """Deletes what is known of the person behind a mentor: contact, papers of the nomination, private notes, name and
@@ -94,7 +95,7 @@ class MentorServiceAsyncStub(MentorServiceStub):
     """Returns several mentors in the order of their names. Fails as a whole if one of them cannot be returned."""
     ListMentors: _aio.UnaryUnaryMultiCallable[_mentor_pb2.ListMentorsRequest, _mentor_pb2.ListMentorsResponse]  # type: ignore[assignment]
     """Lists mentors."""
-    UpdateMentor: _aio.UnaryUnaryMultiCallable[_mentor_pb2.UpdateMentorRequest, _mentor_pb2.Mentor]  # type: ignore[assignment]
+    UpdateMentor: _aio.UnaryUnaryMultiCallable[_profession_pb2.UpdateMentorRequest, _mentor_pb2.Mentor]  # type: ignore[assignment]
     """Updates the description of a mentor."""
     ForgetPerson: _aio.UnaryUnaryMultiCallable[_appointment_pb2.ForgetPersonRequest, _mentor_pb2.Mentor]  # type: ignore[assignment]
     """Deletes what is known of the person behind a mentor: contact, papers of the nomination, private notes, name and
@@ -185,7 +186,7 @@ class MentorServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
     def UpdateMentor(
         self,
-        request: _mentor_pb2.UpdateMentorRequest,
+        request: _profession_pb2.UpdateMentorRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_mentor_pb2.Mentor, _abc.Awaitable[_mentor_pb2.Mentor]]:
         """Updates the description of a mentor."""

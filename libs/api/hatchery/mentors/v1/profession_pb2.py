@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$hatchery/mentors/v1/profession.proto\x12\x13hatchery.mentors.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"X\n\x0b\x41\x66\x66iliation\x12\x1a\n\x0corganisation\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63redit_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04role\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"X\n\x07Holding\x12.\n\x07startup\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\x1d\n\x0fshare_per_mille\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\"\xe8\x04\n\nMentorSpec\x12\x1a\n\x0c\x64isplay_name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04kind\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x08\x64istrict\x18\x03 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15hatchery.dev/District\x12\x13\n\x05title\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0corganisation\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12<\n\x0c\x61\x66\x66iliations\x18\x06 \x03(\x0b\x32 .hatchery.mentors.v1.AffiliationB\x04\xe2\x41\x01\x01\x12\x34\n\x08holdings\x18\x07 \x03(\x0b\x32\x1c.hatchery.mentors.v1.HoldingB\x04\xe2\x41\x01\x01\x12\x1f\n\x11technology_fields\x18\x08 \x03(\tB\x04\xe2\x41\x01\x01\x12\x1d\n\x0findustry_chains\x18\t \x03(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06skills\x18\n \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tlanguages\x18\x0b \x03(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x62iography_zh\x18\x0c \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x62iography_en\x18\r \x01(\tB\x04\xe2\x41\x01\x01\x12\x1d\n\x0findustry_expert\x18\x0e \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x32\n\x07\x66ormats\x18\x0f \x03(\x0e\x32\x1b.hatchery.mentors.v1.FormatB\x04\xe2\x41\x01\x01\x12\'\n\x19offered_minutes_per_month\x18\x10 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x30\n\x06stages\x18\x11 \x03(\x0e\x32\x1a.hatchery.mentors.v1.StageB\x04\xe2\x41\x01\x01*X\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46ORMAT_ON_SITE\x10\x01\x12\x10\n\x0c\x46ORMAT_PHONE\x10\x02\x12\x10\n\x0c\x46ORMAT_VIDEO\x10\x03*>\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTAGE_TEAM\x10\x01\x12\x0e\n\nSTAGE_FIRM\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$hatchery/mentors/v1/profession.proto\x12\x13hatchery.mentors.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\"X\n\x0b\x41\x66\x66iliation\x12\x1a\n\x0corganisation\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0b\x63redit_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04role\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"X\n\x07Holding\x12.\n\x07startup\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\x1d\n\x0fshare_per_mille\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\"\xe8\x04\n\nMentorSpec\x12\x1a\n\x0c\x64isplay_name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04kind\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x08\x64istrict\x18\x03 \x01(\tB\x1e\xe2\x41\x01\x02\xfa\x41\x17\n\x15hatchery.dev/District\x12\x13\n\x05title\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0corganisation\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12<\n\x0c\x61\x66\x66iliations\x18\x06 \x03(\x0b\x32 .hatchery.mentors.v1.AffiliationB\x04\xe2\x41\x01\x01\x12\x34\n\x08holdings\x18\x07 \x03(\x0b\x32\x1c.hatchery.mentors.v1.HoldingB\x04\xe2\x41\x01\x01\x12\x1f\n\x11technology_fields\x18\x08 \x03(\tB\x04\xe2\x41\x01\x01\x12\x1d\n\x0findustry_chains\x18\t \x03(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06skills\x18\n \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tlanguages\x18\x0b \x03(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x62iography_zh\x18\x0c \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0c\x62iography_en\x18\r \x01(\tB\x04\xe2\x41\x01\x01\x12\x1d\n\x0findustry_expert\x18\x0e \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x32\n\x07\x66ormats\x18\x0f \x03(\x0e\x32\x1b.hatchery.mentors.v1.FormatB\x04\xe2\x41\x01\x01\x12\'\n\x19offered_minutes_per_month\x18\x10 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x30\n\x06stages\x18\x11 \x03(\x0e\x32\x1a.hatchery.mentors.v1.StageB\x04\xe2\x41\x01\x01\"\xdd\x01\n\x13UpdateMentorRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13hatchery.dev/Mentor\x12\x35\n\x06mentor\x18\x02 \x01(\x0b\x32\x1f.hatchery.mentors.v1.MentorSpecB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01*X\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x46ORMAT_ON_SITE\x10\x01\x12\x10\n\x0c\x46ORMAT_PHONE\x10\x02\x12\x10\n\x0c\x46ORMAT_VIDEO\x10\x03*>\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTAGE_TEAM\x10\x01\x12\x0e\n\nSTAGE_FIRM\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -77,14 +78,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MENTORSPEC'].fields_by_name['offered_minutes_per_month']._serialized_options = b'\342A\001\001'
   _globals['_MENTORSPEC'].fields_by_name['stages']._loaded_options = None
   _globals['_MENTORSPEC'].fields_by_name['stages']._serialized_options = b'\342A\001\001'
-  _globals['_FORMAT']._serialized_start=920
-  _globals['_FORMAT']._serialized_end=1008
-  _globals['_STAGE']._serialized_start=1010
-  _globals['_STAGE']._serialized_end=1072
-  _globals['_AFFILIATION']._serialized_start=121
-  _globals['_AFFILIATION']._serialized_end=209
-  _globals['_HOLDING']._serialized_start=211
-  _globals['_HOLDING']._serialized_end=299
-  _globals['_MENTORSPEC']._serialized_start=302
-  _globals['_MENTORSPEC']._serialized_end=918
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002\372A\025\n\023hatchery.dev/Mentor'
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['mentor']._loaded_options = None
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['mentor']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['update_mask']._serialized_options = b'\342A\001\002'
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATEMENTORREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_FORMAT']._serialized_start=1178
+  _globals['_FORMAT']._serialized_end=1266
+  _globals['_STAGE']._serialized_start=1268
+  _globals['_STAGE']._serialized_end=1330
+  _globals['_AFFILIATION']._serialized_start=155
+  _globals['_AFFILIATION']._serialized_end=243
+  _globals['_HOLDING']._serialized_start=245
+  _globals['_HOLDING']._serialized_end=333
+  _globals['_MENTORSPEC']._serialized_start=336
+  _globals['_MENTORSPEC']._serialized_end=952
+  _globals['_UPDATEMENTORREQUEST']._serialized_start=955
+  _globals['_UPDATEMENTORREQUEST']._serialized_end=1176
 # @@protoc_insertion_point(module_scope)
