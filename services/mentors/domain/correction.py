@@ -20,6 +20,7 @@ from services.mentors.domain.record import (
     Terms,
     ensure_recorded,
     ensure_same_time,
+    located,
     occupy,
     with_evidence,
     with_services,
@@ -86,7 +87,7 @@ def correct(
     )
     day = terms.day_of(corrected)
     services = tuple(
-        service.model_copy(update={"space": where.space_on(day) if where else "", "state": ServiceState.PENDING})
+        located(service.model_copy(update={"state": ServiceState.PENDING}), where.stay_on(day) if where else None)
         for service, where in zip(consultation.services, residences, strict=True)
     )
     corrected = with_services(corrected, services).with_(appointed=mentor.appointed_on(day))

@@ -18,7 +18,7 @@ from libs.common.domain.text import Line, Paragraphs, Title
 from services.mentors.domain.consultation import RECORDED, Consultation, Kind, NextStep, Participant, Service
 from services.mentors.domain.evidence import Evidence
 from services.mentors.domain.mentor import Format
-from services.mentors.domain.residence import Residence
+from services.mentors.domain.residence import Residence, Stay
 from services.mentors.domain.startup import Startup
 from services.mentors.domain.tally import day_of
 
@@ -217,15 +217,23 @@ def ensure_recorded(consultation: Consultation) -> None:
 
 
 def services_for(startups: Iterable[Startup], residences: Iterable[Residence | None], day: date) -> tuple[Service, ...]:
-    """Return what each startup received, with the space in which it was a tenant on the day."""
+    """Return what each startup received: where it was a tenant on the day, or its own district if it was none."""
     return tuple(
-        Service(
-            startup=startup.name,
-            startup_display_name=startup.display_name,
-            space=residence.space_on(day) if residence else "",
-            district=startup.district,
-        )
+        _service_for(startup, residence.stay_on(day) if residence else None)
         for startup, residence in zip(startups, residences, strict=True)
+    )
+
+
+def _service_for(startup: Startup, stay: Stay | None) -> Service:
+    service = Service(startup=startup.name, startup_display_name=startup.display_name, district=startup.district)
+    return located(service, stay)
+
+
+def located(service: Service, stay: Stay | None) -> Service:
+    """Copy what a startup received with the space, district and zone of its tenancy on the day."""
+    district = (stay.district if stay else "") or service.district
+    return service.model_copy(
+        update={"space": stay.space if stay else "", "district": district, "zone": stay.zone if stay else ""}
     )
 
 

@@ -8,14 +8,18 @@ from libs.common.domain.entity import Change, Entity, Value
 
 
 class Stay(Value):
-    """A tenancy of the startup. `sequence` is the version of the tenancy that was last reported.
+    """A tenancy of the startup, in a space of a district and perhaps of a zone.
 
-    A tenancy that was ended before it began has no days. It is kept, so that an older fact does not bring it back.
+    `sequence` is the version of the tenancy that was last reported.
+
+    A tenancy that was ended before it began has no days; it is kept, so that an older fact does not bring it back.
     """
 
     tenancy: str
     sequence: int
     space: str
+    district: str = ""
+    zone: str = ""
     start_date: Day
     end_date: Day | None = None
 
@@ -36,12 +40,17 @@ class Residence(Entity):
         """The spaces in which the startup is, was or will be a tenant."""
         return tuple(dict.fromkeys(stay.space for stay in self.stays))
 
-    def space_on(self, day: date) -> str:
-        """Return the space in which the startup is a tenant on the day; empty if in none.
+    def stay_on(self, day: date) -> Stay | None:
+        """Return the tenancy on the day; None if there is none.
 
         While a fact of moving out has not arrived, two stays may cover the day; the later one counts.
         """
-        return next((stay.space for stay in self.stays if stay.covers(day)), "")
+        return next((stay for stay in self.stays if stay.covers(day)), None)
+
+    def space_on(self, day: date) -> str:
+        """Return the space in which the startup is a tenant on the day; empty if in none."""
+        stay = self.stay_on(day)
+        return stay.space if stay else ""
 
     def with_stay(self, reported: Stay) -> Self:
         """Copy the residence with a reported stay, unless a newer report of the same tenancy is known.

@@ -42,6 +42,8 @@ class TenancyPayload(FactPayload):
 
     name: TenancyName
     space: SpaceName
+    district: str = ""
+    zone: str = ""
     startup: StartupName
     start_date: date
     end_date: date | None = None
@@ -69,6 +71,8 @@ class Projections:
             tenancy=payload.name,
             sequence=payload.sequence,
             space=payload.space,
+            district=payload.district,
+            zone=payload.zone,
             start_date=payload.start_date,
             end_date=payload.end_date,
         )

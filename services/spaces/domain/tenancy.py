@@ -127,6 +127,8 @@ class TenancySigned(Fact):
 
     space: str
     space_display_name: str
+    district: str
+    zone: str
     startup: str
     desks: int
     area_m2: SquareMetres

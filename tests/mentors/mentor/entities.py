@@ -135,6 +135,8 @@ ENTITIES: tuple[Entity, ...] = (
                 tenancy="spaces/0space/tenancies/0tenancy",
                 sequence=3,
                 space="spaces/0space",
+                district="districts/220203",
+                zone="districts/220271",
                 start_date=day(-90),
                 end_date=day(275),
             ),

@@ -28,7 +28,7 @@ from libs.api.hatchery.spaces.v1 import space_pb2 as hatchery_dot_spaces_dot_v1_
 from libs.api.hatchery.spaces.v1 import tenancy_pb2 as hatchery_dot_spaces_dot_v1_dot_tenancy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehatchery/spaces/v1/facts.proto\x12\x12hatchery.spaces.v1\x1a\x19google/api/resource.proto\x1a\x16google/type/date.proto\x1a\x1ehatchery/spaces/v1/space.proto\x1a hatchery/spaces/v1/tenancy.proto\"\x83\x02\n\x0cSpaceCreated\x12%\n\x04name\x18\x01 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.hatchery.spaces.v1.Space.Kind\x12,\n\x08\x64istrict\x18\x04 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12(\n\x04zone\x18\x05 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12\x10\n\x08operator\x18\x06 \x01(\t\x12\r\n\x05\x64\x65sks\x18\x07 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x08 \x01(\x01\"\x83\x02\n\x0cSpaceUpdated\x12%\n\x04name\x18\x01 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.hatchery.spaces.v1.Space.Kind\x12,\n\x08\x64istrict\x18\x04 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12(\n\x04zone\x18\x05 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12\x10\n\x08operator\x18\x06 \x01(\t\x12\r\n\x05\x64\x65sks\x18\x07 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x08 \x01(\x01\"\x94\x02\n\rTenancySigned\x12\'\n\x04name\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Tenancy\x12&\n\x05space\x18\x02 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x1a\n\x12space_display_name\x18\x03 \x01(\t\x12*\n\x07startup\x18\x04 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\r\n\x05\x64\x65sks\x18\x05 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x06 \x01(\x01\x12%\n\nstart_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date\x12#\n\x08\x65nd_date\x18\x08 \x01(\x0b\x32\x11.google.type.Date\"\x97\x02\n\x10TenancyActivated\x12\'\n\x04name\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Tenancy\x12&\n\x05space\x18\x02 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x1a\n\x12space_display_name\x18\x03 \x01(\t\x12*\n\x07startup\x18\x04 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\r\n\x05\x64\x65sks\x18\x05 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x06 \x01(\x01\x12%\n\nstart_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date\x12#\n\x08\x65nd_date\x18\x08 \x01(\x0b\x32\x11.google.type.Date\"\xce\x02\n\x0cTenancyEnded\x12\'\n\x04name\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Tenancy\x12&\n\x05space\x18\x02 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x1a\n\x12space_display_name\x18\x03 \x01(\t\x12*\n\x07startup\x18\x04 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\r\n\x05\x64\x65sks\x18\x05 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x06 \x01(\x01\x12%\n\nstart_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date\x12#\n\x08\x65nd_date\x18\x08 \x01(\x0b\x32\x11.google.type.Date\x12\x39\n\nend_reason\x18\t \x01(\x0e\x32%.hatchery.spaces.v1.Tenancy.EndReasonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ehatchery/spaces/v1/facts.proto\x12\x12hatchery.spaces.v1\x1a\x19google/api/resource.proto\x1a\x16google/type/date.proto\x1a\x1ehatchery/spaces/v1/space.proto\x1a hatchery/spaces/v1/tenancy.proto\"\x83\x02\n\x0cSpaceCreated\x12%\n\x04name\x18\x01 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.hatchery.spaces.v1.Space.Kind\x12,\n\x08\x64istrict\x18\x04 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12(\n\x04zone\x18\x05 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12\x10\n\x08operator\x18\x06 \x01(\t\x12\r\n\x05\x64\x65sks\x18\x07 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x08 \x01(\x01\"\x83\x02\n\x0cSpaceUpdated\x12%\n\x04name\x18\x01 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12,\n\x04kind\x18\x03 \x01(\x0e\x32\x1e.hatchery.spaces.v1.Space.Kind\x12,\n\x08\x64istrict\x18\x04 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12(\n\x04zone\x18\x05 \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12\x10\n\x08operator\x18\x06 \x01(\t\x12\r\n\x05\x64\x65sks\x18\x07 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x08 \x01(\x01\"\xec\x02\n\rTenancySigned\x12\'\n\x04name\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Tenancy\x12&\n\x05space\x18\x02 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x1a\n\x12space_display_name\x18\x03 \x01(\t\x12*\n\x07startup\x18\x04 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\r\n\x05\x64\x65sks\x18\x05 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x06 \x01(\x01\x12%\n\nstart_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date\x12#\n\x08\x65nd_date\x18\x08 \x01(\x0b\x32\x11.google.type.Date\x12,\n\x08\x64istrict\x18\t \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12(\n\x04zone\x18\n \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\"\xef\x02\n\x10TenancyActivated\x12\'\n\x04name\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Tenancy\x12&\n\x05space\x18\x02 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x1a\n\x12space_display_name\x18\x03 \x01(\t\x12*\n\x07startup\x18\x04 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\r\n\x05\x64\x65sks\x18\x05 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x06 \x01(\x01\x12%\n\nstart_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date\x12#\n\x08\x65nd_date\x18\x08 \x01(\x0b\x32\x11.google.type.Date\x12,\n\x08\x64istrict\x18\t \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12(\n\x04zone\x18\n \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\"\xa6\x03\n\x0cTenancyEnded\x12\'\n\x04name\x18\x01 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Tenancy\x12&\n\x05space\x18\x02 \x01(\tB\x17\xfa\x41\x14\n\x12hatchery.dev/Space\x12\x1a\n\x12space_display_name\x18\x03 \x01(\t\x12*\n\x07startup\x18\x04 \x01(\tB\x19\xfa\x41\x16\n\x14hatchery.dev/Startup\x12\r\n\x05\x64\x65sks\x18\x05 \x01(\x05\x12\x0f\n\x07\x61rea_m2\x18\x06 \x01(\x01\x12%\n\nstart_date\x18\x07 \x01(\x0b\x32\x11.google.type.Date\x12#\n\x08\x65nd_date\x18\x08 \x01(\x0b\x32\x11.google.type.Date\x12\x39\n\nend_reason\x18\t \x01(\x0e\x32%.hatchery.spaces.v1.Tenancy.EndReason\x12,\n\x08\x64istrict\x18\n \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/District\x12(\n\x04zone\x18\x0b \x01(\tB\x1a\xfa\x41\x17\n\x15hatchery.dev/Districtb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,26 +53,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TENANCYSIGNED'].fields_by_name['space']._serialized_options = b'\372A\024\n\022hatchery.dev/Space'
   _globals['_TENANCYSIGNED'].fields_by_name['startup']._loaded_options = None
   _globals['_TENANCYSIGNED'].fields_by_name['startup']._serialized_options = b'\372A\026\n\024hatchery.dev/Startup'
+  _globals['_TENANCYSIGNED'].fields_by_name['district']._loaded_options = None
+  _globals['_TENANCYSIGNED'].fields_by_name['district']._serialized_options = b'\372A\027\n\025hatchery.dev/District'
+  _globals['_TENANCYSIGNED'].fields_by_name['zone']._loaded_options = None
+  _globals['_TENANCYSIGNED'].fields_by_name['zone']._serialized_options = b'\372A\027\n\025hatchery.dev/District'
   _globals['_TENANCYACTIVATED'].fields_by_name['name']._loaded_options = None
   _globals['_TENANCYACTIVATED'].fields_by_name['name']._serialized_options = b'\372A\026\n\024hatchery.dev/Tenancy'
   _globals['_TENANCYACTIVATED'].fields_by_name['space']._loaded_options = None
   _globals['_TENANCYACTIVATED'].fields_by_name['space']._serialized_options = b'\372A\024\n\022hatchery.dev/Space'
   _globals['_TENANCYACTIVATED'].fields_by_name['startup']._loaded_options = None
   _globals['_TENANCYACTIVATED'].fields_by_name['startup']._serialized_options = b'\372A\026\n\024hatchery.dev/Startup'
+  _globals['_TENANCYACTIVATED'].fields_by_name['district']._loaded_options = None
+  _globals['_TENANCYACTIVATED'].fields_by_name['district']._serialized_options = b'\372A\027\n\025hatchery.dev/District'
+  _globals['_TENANCYACTIVATED'].fields_by_name['zone']._loaded_options = None
+  _globals['_TENANCYACTIVATED'].fields_by_name['zone']._serialized_options = b'\372A\027\n\025hatchery.dev/District'
   _globals['_TENANCYENDED'].fields_by_name['name']._loaded_options = None
   _globals['_TENANCYENDED'].fields_by_name['name']._serialized_options = b'\372A\026\n\024hatchery.dev/Tenancy'
   _globals['_TENANCYENDED'].fields_by_name['space']._loaded_options = None
   _globals['_TENANCYENDED'].fields_by_name['space']._serialized_options = b'\372A\024\n\022hatchery.dev/Space'
   _globals['_TENANCYENDED'].fields_by_name['startup']._loaded_options = None
   _globals['_TENANCYENDED'].fields_by_name['startup']._serialized_options = b'\372A\026\n\024hatchery.dev/Startup'
+  _globals['_TENANCYENDED'].fields_by_name['district']._loaded_options = None
+  _globals['_TENANCYENDED'].fields_by_name['district']._serialized_options = b'\372A\027\n\025hatchery.dev/District'
+  _globals['_TENANCYENDED'].fields_by_name['zone']._loaded_options = None
+  _globals['_TENANCYENDED'].fields_by_name['zone']._serialized_options = b'\372A\027\n\025hatchery.dev/District'
   _globals['_SPACECREATED']._serialized_start=172
   _globals['_SPACECREATED']._serialized_end=431
   _globals['_SPACEUPDATED']._serialized_start=434
   _globals['_SPACEUPDATED']._serialized_end=693
   _globals['_TENANCYSIGNED']._serialized_start=696
-  _globals['_TENANCYSIGNED']._serialized_end=972
-  _globals['_TENANCYACTIVATED']._serialized_start=975
-  _globals['_TENANCYACTIVATED']._serialized_end=1254
-  _globals['_TENANCYENDED']._serialized_start=1257
-  _globals['_TENANCYENDED']._serialized_end=1591
+  _globals['_TENANCYSIGNED']._serialized_end=1060
+  _globals['_TENANCYACTIVATED']._serialized_start=1063
+  _globals['_TENANCYACTIVATED']._serialized_end=1430
+  _globals['_TENANCYENDED']._serialized_start=1433
+  _globals['_TENANCYENDED']._serialized_end=1855
 # @@protoc_insertion_point(module_scope)

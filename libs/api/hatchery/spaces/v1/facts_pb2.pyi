@@ -133,6 +133,8 @@ class TenancySigned(_message.Message):
     AREA_M2_FIELD_NUMBER: _builtins.int
     START_DATE_FIELD_NUMBER: _builtins.int
     END_DATE_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The tenancy, `spaces/{space}/tenancies/{tenancy}`."""
     space: _builtins.str
@@ -145,6 +147,10 @@ class TenancySigned(_message.Message):
     """Leased desks."""
     area_m2: _builtins.float
     """Leased area in m² (to 0.01)."""
+    district: _builtins.str
+    """Administrative district in which the space lies, `districts/{code}`."""
+    zone: _builtins.str
+    """Functional zone in which the space lies, `districts/{code}`; empty if none."""
     @_builtins.property
     def start_date(self) -> _date_pb2.Date:
         """First day of the tenancy."""
@@ -164,10 +170,12 @@ class TenancySigned(_message.Message):
         area_m2: _builtins.float = ...,
         start_date: _date_pb2.Date | None = ...,
         end_date: _date_pb2.Date | None = ...,
+        district: _builtins.str = ...,
+        zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_m2", b"area_m2", "desks", b"desks", "end_date", b"end_date", "name", b"name", "space", b"space", "space_display_name", b"space_display_name", "start_date", b"start_date", "startup", b"startup"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_m2", b"area_m2", "desks", b"desks", "district", b"district", "end_date", b"end_date", "name", b"name", "space", b"space", "space_display_name", b"space_display_name", "start_date", b"start_date", "startup", b"startup", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -187,6 +195,8 @@ class TenancyActivated(_message.Message):
     AREA_M2_FIELD_NUMBER: _builtins.int
     START_DATE_FIELD_NUMBER: _builtins.int
     END_DATE_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The tenancy, `spaces/{space}/tenancies/{tenancy}`."""
     space: _builtins.str
@@ -199,6 +209,10 @@ class TenancyActivated(_message.Message):
     """Leased desks."""
     area_m2: _builtins.float
     """Leased area in m² (to 0.01)."""
+    district: _builtins.str
+    """Administrative district in which the space lies, `districts/{code}`."""
+    zone: _builtins.str
+    """Functional zone in which the space lies, `districts/{code}`; empty if none."""
     @_builtins.property
     def start_date(self) -> _date_pb2.Date:
         """First day of the tenancy."""
@@ -218,10 +232,12 @@ class TenancyActivated(_message.Message):
         area_m2: _builtins.float = ...,
         start_date: _date_pb2.Date | None = ...,
         end_date: _date_pb2.Date | None = ...,
+        district: _builtins.str = ...,
+        zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_m2", b"area_m2", "desks", b"desks", "end_date", b"end_date", "name", b"name", "space", b"space", "space_display_name", b"space_display_name", "start_date", b"start_date", "startup", b"startup"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_m2", b"area_m2", "desks", b"desks", "district", b"district", "end_date", b"end_date", "name", b"name", "space", b"space", "space_display_name", b"space_display_name", "start_date", b"start_date", "startup", b"startup", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -242,6 +258,8 @@ class TenancyEnded(_message.Message):
     START_DATE_FIELD_NUMBER: _builtins.int
     END_DATE_FIELD_NUMBER: _builtins.int
     END_REASON_FIELD_NUMBER: _builtins.int
+    DISTRICT_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The tenancy, `spaces/{space}/tenancies/{tenancy}`."""
     space: _builtins.str
@@ -256,6 +274,10 @@ class TenancyEnded(_message.Message):
     """Leased area in m² (to 0.01)."""
     end_reason: _tenancy_pb2.Tenancy.EndReason.ValueType
     """Why the tenancy ended."""
+    district: _builtins.str
+    """Administrative district in which the space lies, `districts/{code}`."""
+    zone: _builtins.str
+    """Functional zone in which the space lies, `districts/{code}`; empty if none."""
     @_builtins.property
     def start_date(self) -> _date_pb2.Date:
         """First day of the tenancy."""
@@ -276,10 +298,12 @@ class TenancyEnded(_message.Message):
         start_date: _date_pb2.Date | None = ...,
         end_date: _date_pb2.Date | None = ...,
         end_reason: _tenancy_pb2.Tenancy.EndReason.ValueType = ...,
+        district: _builtins.str = ...,
+        zone: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_date", b"end_date", "start_date", b"start_date"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_m2", b"area_m2", "desks", b"desks", "end_date", b"end_date", "end_reason", b"end_reason", "name", b"name", "space", b"space", "space_display_name", b"space_display_name", "start_date", b"start_date", "startup", b"startup"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["area_m2", b"area_m2", "desks", b"desks", "district", b"district", "end_date", b"end_date", "end_reason", b"end_reason", "name", b"name", "space", b"space", "space_display_name", b"space_display_name", "start_date", b"start_date", "startup", b"startup", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
