@@ -103,14 +103,10 @@ class Matches(Value):
 class Prospect:
     """A candidate with the points for what it is, and the most that its score can reach."""
 
+    name: str
     candidate: Candidate
     points: int
     most: int
-
-    @property
-    def name(self) -> str:
-        """The name of the mentor."""
-        return self.candidate.name
 
 
 def prospects(candidates: Iterable[Candidate], seeking: Sought, rules: MatchingSection) -> tuple[Prospect, ...]:
@@ -118,7 +114,7 @@ def prospects(candidates: Iterable[Candidate], seeking: Sought, rules: MatchingS
     found = []
     for candidate in candidates:
         points = _total(_fitting(candidate, seeking, rules))
-        found.append(Prospect(candidate, points, points + _open_points(candidate, rules)))
+        found.append(Prospect(candidate.name, candidate, points, points + _open_points(candidate, rules)))
     return tuple(sorted(found, key=lambda prospect: (-prospect.most, prospect.name)))
 
 
@@ -191,7 +187,7 @@ def _fitting(candidate: Candidate, seeking: Sought, rules: MatchingSection) -> I
 
 
 def _shared(wanted: tuple[str, ...], held: Collection[str]) -> tuple[str, ...]:
-    return tuple(each for each in wanted if each in held)
+    return tuple([each for each in wanted if each in held]) if wanted and held else ()
 
 
 def _proven(candidate: Candidate, record: Record, rules: MatchingSection) -> Iterable[_Found]:
