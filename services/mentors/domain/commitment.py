@@ -11,6 +11,7 @@ from services.mentors.domain.availability import Availability, CityHours
 from services.mentors.domain.block import Block, block_of
 from services.mentors.domain.consultation import Consultation, Kind, State
 from services.mentors.domain.names import MentorName
+from services.mentors.domain.panel import Panel
 
 DEFAULT_PERIOD, MAX_DAYS = timedelta(days=28), 92
 #: What an export covers unless its query says otherwise: from so long ago, and for so long.
@@ -52,9 +53,9 @@ def _period(start: datetime, end: datetime | None, default: timedelta) -> Interv
 
 
 class Commitment(Value):
-    """Something that occupies a mentor. Title and startup are empty for whoever may not read what it is."""
+    """Something that occupies a mentor. Name, title and startup are empty for whoever may not read what it is."""
 
-    name: str
+    name: str = ""
     start_time: Instant
     end_time: Instant
     title: str = ""
@@ -94,9 +95,10 @@ def commitments(
     *,
     may_read: Callable[[Entity], bool],
 ) -> tuple[Commitment, ...]:
-    """Describe entries. `known` holds their consultations and blocks by name.
+    """Describe entries. `known` holds their consultations, blocks and panels by name.
 
-    The caller learns what it is only where `may_read` holds; that the time is taken is no secret.
+    The caller learns what it is only where `may_read` holds; that the time is taken is no secret. Who sits on a panel
+    is one until the panel is closed.
     """
     return tuple(
         _described(entry, known.get(block_of(entry.holder)), availability, city, may_read) for entry in entries
@@ -113,7 +115,7 @@ def _described(
     is_readable = entity is not None and may_read(entity)
     is_open = any(each.contains(entry.interval) for each in availability.open_intervals(entry.interval, city))
     return Commitment(
-        name=block_of(entry.holder),
+        name=block_of(entry.holder) if is_readable else "",
         start_time=entry.start,
         end_time=entry.end,
         title=_title(entity) if is_readable else "",
@@ -126,7 +128,7 @@ def _described(
 def _title(entity: Entity | None) -> str:
     if isinstance(entity, Consultation):
         return entity.topic
-    return entity.title if isinstance(entity, Block) else ""
+    return entity.title if isinstance(entity, Block | Panel) else ""
 
 
 def export(

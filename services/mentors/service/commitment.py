@@ -14,6 +14,7 @@ from services.mentors.domain.block import Block, block_of
 from services.mentors.domain.commitment import CalendarFile, Commitments
 from services.mentors.domain.consultation import Consultation
 from services.mentors.domain.mentor import Mentor
+from services.mentors.domain.panel import Panel
 from services.mentors.store import MentorsStore
 
 
@@ -55,10 +56,11 @@ class CommitmentQueries:
         return commitment.entries_within(pages, within)
 
     async def _known(self, entries: tuple[Entry, ...]) -> Mapping[str, Entity]:
-        """Return the consultations and blocks that the entries stand for, by name."""
+        """Return the consultations, blocks and panels that the entries stand for, by name."""
         holders = dict.fromkeys(block_of(entry.holder) for entry in entries)
-        consultations, blocks = await asyncio.gather(
+        consultations, blocks, panels = await asyncio.gather(
             self._store.find(Consultation, [name for name in holders if name.startswith("consultations/")]),
             self._store.find(Block, [name for name in holders if "/blocks/" in name]),
+            self._store.find(Panel, [name for name in holders if name.startswith("panels/")]),
         )
-        return {found.name: found for found in (*consultations, *blocks) if found}
+        return {found.name: found for found in (*consultations, *blocks, *panels) if found}

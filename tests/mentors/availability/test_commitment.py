@@ -75,9 +75,12 @@ def test_everything_is_named_by_its_resource() -> None:
 
 
 def test_what_the_caller_may_not_read_is_only_taken_time() -> None:
-    """Whoever may not read a consultation or block sees its name and time, neither title nor startup."""
+    """Whoever may not read what it is sees the time and nothing else: a panel's members are secret until it is closed."""
     found = commitments(ENTRIES, KNOWN, availability(), CITY_HOURS, may_read=nothing)
-    assert [(each.title, each.startup, each.start_time) for each in found] == [("", "", each.start) for each in ENTRIES]
+    shown = [(each.name, each.title, each.startup, each.start_time) for each in found]
+    assert shown == [("", "", "", each.start) for each in ENTRIES]
+    (unknown,) = commitments(ENTRIES[:1], {}, availability(), CITY_HOURS, may_read=everything)
+    assert (unknown.name, unknown.start_time) == ("", ENTRIES[0].start)
 
 
 @pytest.mark.parametrize("state", State)

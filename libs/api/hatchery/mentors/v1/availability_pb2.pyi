@@ -881,9 +881,9 @@ class Commitment(_message.Message):
     IS_TENTATIVE_FIELD_NUMBER: _builtins.int
     OUTSIDE_HOURS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Resource name of the consultation, panel or block."""
+    """Resource name of the consultation, panel or block. Empty for what the caller may not read."""
     title: _builtins.str
-    """What it is: the topic of a consultation, the title of a block. Empty for what the caller may not read."""
+    """What it is: the topic of a consultation, the title of a block or panel. Empty for what the caller may not read."""
     startup: _builtins.str
     """The startup for which the time was booked, `startups/{startup}`. Empty if there is none, or if the caller may not
     read the consultation.
