@@ -75,7 +75,7 @@ def test_everything_is_named_by_its_resource() -> None:
 
 
 def test_what_the_caller_may_not_read_is_only_taken_time() -> None:
-    """Whoever may not read what it is sees the time and nothing else: a panel's members are secret until it is closed."""
+    """Whoever may not read what it is sees the time only: the members of a panel are secret until it is closed."""
     found = commitments(ENTRIES, KNOWN, availability(), CITY_HOURS, may_read=nothing)
     shown = [(each.name, each.title, each.startup, each.start_time) for each in found]
     assert shown == [("", "", "", each.start) for each in ENTRIES]
