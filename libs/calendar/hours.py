@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
-from libs.calendar.interval import Interval, merge
+from libs.calendar.interval import Interval, between, merge
 from libs.calendar.local_time import instant_at, local_day
 from libs.calendar.work_days import ONE_DAY, WorkCalendar
 from libs.common.domain.dates import Day
@@ -166,7 +166,7 @@ class Hours(Value):
             for hours in self.on(day, work_calendar):
                 start = instant_at(day, minutes_of(hours.opens), zone)
                 end = instant_at(day, minutes_of(hours.closes), zone)
-                opened.append(Interval(start=start, end=end).clip(within))
+                opened.append(between(start, end).clip(within))
             day += ONE_DAY
         return merge(interval for interval in opened if interval)
 

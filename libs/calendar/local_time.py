@@ -1,9 +1,11 @@
 """Conversion between instants, which are UTC, and what the clocks and calendars of a time zone show."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
+@lru_cache(maxsize=8192)  # every booking needs the midnights of the same few weeks
 def instant_at(day: date, minutes: int, zone: ZoneInfo) -> datetime:
     """Return the first instant at which clocks of the zone show this minute of the day, or a later one.
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import ClassVar, Self
 from zoneinfo import ZoneInfo
 
-from libs.calendar.interval import Instant, Interval, merge
+from libs.calendar.interval import Instant, Interval, between, merge
 from libs.calendar.local_time import instant_text, local_day, midnight
 from libs.calendar.rules import MAX_INTERVAL, BookingRules
 from libs.common.domain.entity import Entity, Value
@@ -31,7 +31,7 @@ class Entry(Value):
     @property
     def interval(self) -> Interval:
         """The time that the entry occupies."""
-        return Interval(start=self.start, end=self.end)
+        return between(self.start, self.end)
 
 
 class CalendarPage(Entity):
@@ -82,7 +82,7 @@ def week_of(page: str, zone: ZoneInfo) -> Interval:
     """Return the week that the page of this name covers."""
     year, _, week = page.rpartition("/")[2].partition("-w")
     monday = date.fromisocalendar(int(year), int(week), 1)
-    return Interval(start=midnight(monday, zone), end=midnight(monday + WEEK, zone))
+    return between(midnight(monday, zone), midnight(monday + WEEK, zone))
 
 
 def _page_name(resource: str, monday: date) -> str:
@@ -139,11 +139,11 @@ class Pages:
         """
         if not timedelta() < entry.end - entry.start <= MAX_INTERVAL:
             raise ValueError("an entry is longer than nothing and not longer than a week")
-        relevant = self._loaded_names(entry.interval, rules.gap)
+        own = self._loaded_names(entry.interval, timedelta())
+        relevant = self._loaded_names(entry.interval, rules.gap) if rules.gap else own
         others = self.release(entry.holder)
         others.ensure_free(entry, rules)
         others.ensure_minutes_left(entry, rules)
-        own = set(self._loaded_names(entry.interval, timedelta()))
         pages = {page.name: page for page in others}
         added = {
             name: pages[name].with_(entries=_sorted((*pages[name].entries, entry))) if name in own else pages[name]
@@ -180,7 +180,7 @@ class Pages:
         entries = self._by_holder().values()
         if entry.person:
             for start, days, limit in _account_periods(entry.interval, rules, self.zone):
-                period = Interval(start=midnight(start, self.zone), end=midnight(start + days, self.zone))
+                period = between(midnight(start, self.zone), midnight(start + days, self.zone))
                 used = _minutes(entries, entry.person, period)
                 if used + _minutes((entry,), entry.person, period) > limit:
                     raise Precondition(
@@ -243,7 +243,7 @@ def _full(intervals: Iterable[Interval], most: int) -> tuple[Interval, ...]:
         if depth >= most and since is None:
             since = instant
         elif depth < most and since is not None:
-            full.append(Interval(start=since, end=instant))
+            full.append(between(since, instant))
             since = None
     return tuple(full)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from libs.calendar.interval import Interval, intersect, merge, subtract
+from libs.calendar.interval import Interval, between, intersect, merge, subtract
 from libs.calendar.page import Pages
 from libs.calendar.rules import BookingRules, next_block
 
@@ -56,7 +56,7 @@ def _slots(
     for interval in free:
         start = next_block(max(interval.start, first), rules.block_minutes, zone)
         while start + length <= interval.end and (horizon is None or start < horizon):
-            yield Interval(start=start, end=start + length)
+            yield between(start, start + length)
             start = _block_after(start, rules.block_minutes, zone)
 
 
