@@ -35,6 +35,7 @@ class DemoCall:
     method: MethodDescriptor
     values: Mapping[str, Any]
     source: str
+    after: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -48,9 +49,9 @@ class DemoCall:
 
     @property
     def references(self) -> frozenset[str]:
-        """The keys of the calls whose replies its request refers to."""
+        """The keys of the calls that come before it: those that its request refers to, and those in `after`."""
         found = (REFERENCE.fullmatch(text) for text in _strings(self.values))
-        return frozenset(match["parent"] or match["key"] for match in found if match)
+        return frozenset(match["parent"] or match["key"] for match in found if match) | frozenset(self.after)
 
     def request(self, names: Mapping[str, str], today: Today) -> Message:
         """Return the request, with each reference replaced by the resource name that the other call's reply has.
@@ -108,15 +109,16 @@ def _calls(file: Path) -> Iterator[DemoCall]:
                 f"{source}, entry {number}: a key looks like spaces/a-name, of lower-case letters, digits and "
                 f"hyphens, short enough for a request id of {MAX_REQUEST_ID} characters; {key!r} does not."
             )
-        if set(entry) != FIELDS or not isinstance(entry["request"], dict):
-            raise CliError(f"{source}, {key}: an entry has key, method and a table called request.")
+        after = entry.pop("after", [])
+        if set(entry) != FIELDS or not isinstance(entry["request"], dict) or not isinstance(after, list):
+            raise CliError(f"{source}, {key}: an entry has key, method, perhaps after, and a table called request.")
         try:
             method = find_method(entry["method"])
         except CliError as error:
             raise CliError(f"{source}, {key}: {error}") from None
         if "request_id" not in method.input_type.fields_by_name:
             raise CliError(f"{source}, {key}: {method.full_name} has no request_id, so it cannot be repeated safely.")
-        yield DemoCall(key, method, entry["request"], source)
+        yield DemoCall(key, method, entry["request"], source, tuple(map(str, after)))
 
 
 def _toml(file: Path) -> dict[str, Any]:

@@ -24,6 +24,13 @@ Code = grpc.StatusCode
 PASSING = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED, Code.NOT_FOUND})
 
 
+def _counted(count: int, plural: str) -> str:
+    """Return "24 tenancies", or "1 tenancy" for one."""
+    if count != 1:
+        return f"{count} {plural}"
+    return f"1 {plural[:-3]}y" if plural.endswith("ies") else f"1 {plural.removesuffix('s')}"
+
+
 @dataclass
 class SeedReport:
     """The outcome of each entry."""
@@ -37,7 +44,7 @@ class SeedReport:
     def sentences(self) -> Iterator[str]:
         """Yield the report for a person."""
         if self.added.total():
-            counts = ", ".join(f"{count} {kind}" for kind, count in self.added.items() if count)
+            counts = ", ".join(_counted(count, kind) for kind, count in self.added.items() if count)
             before = f" {self.existing} entries were already there." if self.existing else ""
             yield f"Demo data added: {counts}.{before}"
         elif self.existing:
@@ -111,6 +118,8 @@ class Seeder:
             missing = sorted(ref for ref in call.references if not self._record.name(ref))
             if call.service not in self._channels:
                 self.report.skipped[call.service] += 1
+            elif missing and set(missing) <= set(self.report.changed):
+                self.report.changed.append(key)  # what it refers to was left as it is, so the name is not known
             elif missing:
                 self.report.failed.append(f"{key} was skipped, because it needs {missing[0]}.")
                 self._record.forget(key)

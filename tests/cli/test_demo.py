@@ -71,6 +71,16 @@ def test_a_reference_may_name_what_lies_below(profile: Path) -> None:
     assert named["name"] == "spaces/017/tenancies/t"
 
 
+def test_a_call_may_wait_for_another(profile: Path) -> None:
+    """`after` orders calls that do not refer to one another, and must name an entry."""
+    late = SPACE.replace("spaces/a", "spaces/b").replace("method", 'after = ["spaces/a"]\nmethod')
+    (profile / "demo" / "spaces.toml").write_text(late + SPACE, encoding="utf-8")
+    assert [call.references for call in read_demo(profile)] == [{"spaces/a"}, frozenset()]
+    (profile / "demo" / "spaces.toml").write_text(late, encoding="utf-8")
+    with pytest.raises(CliError, match="no entry has the key 'spaces/a'"):
+        read_demo(profile)
+
+
 @pytest.mark.parametrize(("mark", "encoding"), [(codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le")])
 def test_files_with_a_byte_order_mark_are_read(profile: Path, mark: bytes, encoding: str) -> None:
     """Editors on Windows write such files."""
@@ -88,7 +98,7 @@ def test_files_with_a_byte_order_mark_are_read(profile: Path, mark: bytes, encod
         ("[[spaces]]\nkey = 1", "demo/x.toml: only [[calls]] is allowed, not spaces."),
         (SPACE.replace("spaces/a", "Spaces A"), "demo/x.toml, entry 1: a key looks like spaces/a-name"),
         (SPACE.replace("spaces/a", f"spaces/{'a' * 60}"), "demo/x.toml, entry 1: a key looks like spaces/a-name"),
-        (SPACE.replace("method", "methd"), "demo/x.toml, spaces/a: an entry has key, method and a table"),
+        (SPACE.replace("method", "methd"), "demo/x.toml, spaces/a: an entry has key, method, perhaps after, and a"),
         (SPACE + SPACE, "demo/x.toml, spaces/a: the key is already used in demo/x.toml."),
         (SPACE.replace("CreateSpace", "CreateSpac"), "has no method hatchery.spaces.v1.SpaceService.CreateSpac. Did"),
         (SPACE.replace("spaces.v1", "spacs.v1"), "The contract has no method hatchery.spacs.v1."),
