@@ -14,8 +14,9 @@ from bench.contest import KINDS, Contest
 from bench.facts import Backlog, measure_facts
 from bench.load import Loader
 from bench.measured import Cell, figure
+from bench.mentors import measure_mentors, mentor_rows
 from bench.report import Conditions, show, write
-from bench.rows import KEYS, ROWS, SCALE
+from bench.rows import KEYS, MENTORS, ROWS, SCALE
 from bench.scale import measure_scale, scale_rows
 
 
@@ -33,7 +34,7 @@ def main() -> None:
         conditions = Conditions.now(options.rounds, options.seconds, options.quick, mongodb_version(bed.client))
         with Loader() as loader:
             cells = list(_measure(bed, loader, options, keys, say))
-    rows = [*(row for row in ROWS if row.key in keys), *scale_rows(cells)]
+    rows = [*(row for row in ROWS if row.key in keys), *scale_rows(cells), *mentor_rows(cells)]
     figures = [made for row in rows if (made := figure(row, cells)) is not None]
     conditions.seconds_taken = round(time.monotonic() - begun)
     show(console, figures, cells, conditions)
@@ -60,6 +61,8 @@ def _measure(bed: Testbed, loader: Loader, options: argparse.Namespace, keys: se
         bed.remove(cluster)
     if SCALE in keys:
         yield from measure_scale(bed, loader, options.rounds, options.quick, say)
+    if MENTORS in keys:
+        yield from measure_mentors(bed, loader, options.rounds, options.seconds, options.quick, say)
 
 
 def _options() -> argparse.Namespace:

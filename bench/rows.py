@@ -5,7 +5,7 @@ from bench.measured import Row
 
 GET, REGISTER, HOT, CROWD = "get", "register", "hot", "crowd"
 ALONE_READ, ALONE_WRITE = "alone-read", "alone-write"
-FACT, INBOX, SCALE = "fact", "inbox", "scale"
+FACT, INBOX, SCALE, MENTORS = "fact", "inbox", "scale", "mentors"
 REST_FRESH, REST_AFTER = "rest-fresh", "rest-after"
 YARDSTICK = "yardstick"
 
@@ -30,4 +30,4 @@ ROWS = (
     Row("rest", "startups at rest, just started", f"{REST_FRESH}-startups", None, 110, 110, less=True, unit="MB"),
     Row("rest", "startups at rest, after the load", f"{REST_AFTER}-startups", None, 110, 110, less=True, unit="MB"),
 )
-KEYS = tuple(dict.fromkeys([*(row.key for row in ROWS), SCALE]))
+KEYS = tuple(dict.fromkeys([*(row.key for row in ROWS), SCALE, MENTORS]))
