@@ -1,6 +1,6 @@
 """Calendar pages: what occupies a resource, week by week, without overlaps."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -119,11 +119,14 @@ def test_a_page_is_scoped_by_its_resource() -> None:
 
 # --- occupying --------------------------------------------------------------------------------
 
-#: Within nine days of the four weeks, over a Sunday midnight, on steps of 4 hours so that collisions are common.
-steps = st.tuples(st.sampled_from("abcdef"), st.integers(0, 54), st.integers(1, 9)).map(
-    lambda step: entry(step[0], at(step[1] * 240, (step[1] + step[2]) * 240, MONDAY + 2 * DAY))
+#: In steps of 4 hours from Saturday to Tuesday, so that collisions are common and half of all cross Sunday midnight.
+SATURDAY = MONDAY + 5 * DAY
+intervals = st.tuples(st.integers(0, 16), st.integers(1, 4)).map(
+    lambda pair: at(pair[0] * 240, (pair[0] + pair[1]) * 240, SATURDAY)
 )
-any_rules = st.builds(BookingRules, max_overlap=st.integers(1, 3), gap_minutes=st.sampled_from([0, 30, 240]))
+steps = st.builds(entry, st.sampled_from("abcdef"), intervals)
+command_lists = st.lists(st.tuples(steps, st.sampled_from([False, False, False, True])), min_size=4, max_size=16)
+any_rules = st.builds(BookingRules, max_overlap=st.integers(1, 2), gap_minutes=st.sampled_from([0, 30, 240]))
 
 
 def fits(entries: dict[str, Entry], new: Entry, given_rules: BookingRules) -> bool:
@@ -134,7 +137,7 @@ def fits(entries: dict[str, Entry], new: Entry, given_rules: BookingRules) -> bo
     return all(sum(minute in each for each in reserved) < given_rules.max_overlap for minute in wanted)
 
 
-@given(st.lists(st.tuples(steps, st.booleans()), max_size=12), any_rules)
+@given(command_lists, any_rules)
 def test_any_order_of_commands_agrees_with_counting_minutes(
     commands: list[tuple[Entry, bool]], given_rules: BookingRules
 ) -> None:
@@ -181,9 +184,9 @@ def test_release_after_occupy_restores(new: Entry, before: list[Entry]) -> None:
     assert tuple(changed) == tuple(pages)
 
 
-@given(st.lists(steps, max_size=8), st.integers(0, 60), st.integers(1, 9), any_rules)
+@given(st.lists(steps, min_size=2, max_size=8), intervals, any_rules)
 def test_taken_is_where_nothing_can_be_added(
-    before: list[Entry], start: int, length: int, given_rules: BookingRules
+    before: list[Entry], interval: Interval, given_rules: BookingRules
 ) -> None:
     """An entry is accepted exactly when it does not overlap the taken time."""
     pages = empty_pages()
@@ -192,7 +195,7 @@ def test_taken_is_where_nothing_can_be_added(
             pages = pages.occupy(each, given_rules)
         except Taken:
             continue
-    new = entry("new", at(start * 240, (start + length) * 240, MONDAY + 2 * DAY))
+    new = entry("new", interval)
     is_taken = any(new.interval.overlaps(taken) for taken in pages.taken(given_rules))
     try:
         pages.occupy(new, given_rules)
@@ -281,6 +284,20 @@ def test_the_entry_that_ends_first_is_named() -> None:
     assert pages.occupy(entry("c", between("2026-12-01 11:00", "2026-12-01 13:00")), two).saves
 
 
+def test_an_entry_that_ends_when_it_becomes_full_is_not_in_the_way() -> None:
+    """Where two may overlap and two start when a third ends, one of the two is named."""
+    two = BookingRules(max_overlap=2)
+    pages = occupied(
+        entry("a", between("2026-12-01 10:00", "2026-12-01 11:00")),
+        entry("b", between("2026-12-01 11:00", "2026-12-01 13:00")),
+        entry("c", between("2026-12-01 11:00", "2026-12-01 12:00")),
+        rules=two,
+    )
+    with pytest.raises(Taken) as refusal:
+        pages.occupy(entry("d", between("2026-12-01 10:30", "2026-12-01 12:30")), two)
+    assert refusal.value.metadata == {"taken_start": "2026-12-01T03:00:00Z", "taken_end": "2026-12-01T04:00:00Z"}
+
+
 # --- hours of a person ------------------------------------------------------------------------
 
 
@@ -320,7 +337,12 @@ def test_the_minutes_of_a_person_are_limited_by_week() -> None:
         assert (found["limit_minutes"], found["used_minutes"]) == ("120", "60")
 
 
-@given(st.lists(steps, max_size=8), steps, st.integers(1, 1440), st.integers(1, 10_080))
+@given(
+    st.lists(steps, min_size=2, max_size=8),
+    steps,
+    st.sampled_from([0, 480, 720, 1440]),
+    st.sampled_from([0, 960, 2400]),
+)
 def test_the_minutes_of_a_person_agree_with_counting(before: list[Entry], new: Entry, daily: int, weekly: int) -> None:
     """An entry is accepted exactly if no day and no week has more than its limit, minute by minute."""
     rules = BookingRules(max_overlap=1000, max_minutes_per_person_day=daily, max_minutes_per_person_week=weekly)
@@ -331,7 +353,8 @@ def test_the_minutes_of_a_person_agree_with_counting(before: list[Entry], new: E
     others = [minutes_in([each.interval]) for each in pages.entries if each.holder != new.holder]
     own = minutes_in([wish.interval])
     is_allowed = all(
-        sum(len({minute for minute in each if minute // length == period}) for each in (*others, own)) <= limit
+        not limit
+        or sum(len([minute for minute in each if minute // length == period]) for each in (*others, own)) <= limit
         for length, limit in ((1440, daily), (10_080, weekly))
         for period in {minute // length for minute in own}
     )
@@ -359,9 +382,9 @@ def test_an_entry_whose_pages_are_not_loaded_is_a_mistake() -> None:
 @pytest.mark.parametrize("length", [timedelta(), -HOUR, 7 * DAY + timedelta(milliseconds=1)])
 def test_an_entry_has_a_length_of_at_most_a_week(length: timedelta) -> None:
     """Whatever is longer or empty was not validated."""
-    start: datetime = MONDAY
     with pytest.raises(ValueError, match="not longer than a week"):
-        empty_pages().occupy(entry("a", Interval(start=start, end=start + length)))
+        empty_pages().occupy(entry("a", Interval(start=MONDAY, end=MONDAY + length)))
+    assert len(empty_pages().occupy(entry("a", Interval(start=MONDAY, end=MONDAY + 7 * DAY))).saves) == 1
 
 
 def test_pages_belong_to_one_resource() -> None:
