@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from tests.faults import audit_entities, audit_journal
+from tests.faults import audit_entities, audit_journal, audit_mentors
 from tests.faults.calls import Ledger
 from tests.faults.snapshot import Snapshot
 
@@ -14,5 +14,6 @@ def audit(snapshot: Snapshot, ledger: Ledger, today: date) -> list[str]:
         *snapshot.logged_errors,
         *audit_journal.check(snapshot, ledger),
         *audit_entities.check(snapshot, today),
+        *audit_mentors.check(snapshot),
         *(f"{row['_id']} is parked: {row['error']}" for rows in snapshot.parked.values() for row in rows),
     ]

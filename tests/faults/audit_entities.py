@@ -10,8 +10,8 @@ from typing import Any
 from libs.api.hatchery.startups.v1 import facts_pb2 as facts
 from services.startups.domain.credit_code import check as check_sign
 from services.startups.domain.credit_code import organisation_check
-from tests.faults.audit_journal import SUBSCRIBERS
 from tests.faults.snapshot import Document, Snapshot
+from tests.faults.stored import SUBSCRIBERS
 
 REGISTERED = facts.StartupRegistered.DESCRIPTOR.full_name
 CORRECTED = facts.StartupCreditCodeCorrected.DESCRIPTOR.full_name
@@ -42,9 +42,9 @@ def exact(stored: float) -> Decimal:
 def _capacity(snapshot: Snapshot, today: datetime) -> Iterator[str]:
     """On every day from today on, a space's occupancy is the sum of its tenancies and within its capacity."""
     by_space: dict[str, list[Document]] = defaultdict(list)
-    for tenancy in snapshot.entities["tenancies"].values():
+    for tenancy in snapshot.entities["spaces.tenancies"].values():
         by_space[tenancy["space"]].append(tenancy)
-    for name, space in snapshot.entities["spaces"].items():
+    for name, space in snapshot.entities["spaces.spaces"].items():
         steps, tenancies = space["occupancy"], by_space.pop(name, [])
         days = [step["date"] for step in steps]
         if days != sorted(set(days)):
@@ -74,10 +74,10 @@ def _includes(tenancy: Document, day: datetime) -> bool:
 def _stays(snapshot: Snapshot) -> Iterator[str]:
     """An occupant's stays are the periods of its tenancies, and no two of them share a day."""
     expected: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
-    for tenancy in snapshot.entities["tenancies"].values():
+    for tenancy in snapshot.entities["spaces.tenancies"].values():
         if tenancy["start_date"] != tenancy["end_date"]:
             expected[tenancy["startup"]].add((tenancy["_id"], tenancy["start_date"], tenancy["end_date"]))
-    for name, occupant in snapshot.entities["occupants"].items():
+    for name, occupant in snapshot.entities["spaces.occupants"].items():
         stays = [(stay["tenancy"], stay["start"], stay["end"]) for stay in occupant["stays"]]
         if len(stays) != len(set(stays)) or set(stays) != expected.pop(name, set()):
             yield f"{name}: its stays are not the periods of its tenancies"
@@ -91,10 +91,10 @@ def _stays(snapshot: Snapshot) -> Iterator[str]:
 def _residencies(snapshot: Snapshot) -> Iterator[str]:
     """A startup knows the latest state of every tenancy that began, and the last of them is its residency."""
     begun: dict[str, list[Document]] = defaultdict(list)
-    for row in sorted(snapshot.entities["tenancies"].values(), key=lambda row: (row["start_date"], row["_id"])):
+    for row in sorted(snapshot.entities["spaces.tenancies"].values(), key=lambda row: (row["start_date"], row["_id"])):
         if row["state"] != "SIGNED":
             begun[row["startup"]].append(row)
-    for name, startup in snapshot.entities["startups"].items():
+    for name, startup in snapshot.entities["startups.startups"].items():
         tenancies = begun.pop(name, [])
         reported = {(stay["tenancy"], stay["sequence"]) for stay in startup["stays"]}
         if reported != {(tenancy["_id"], tenancy["version"]) for tenancy in tenancies}:
@@ -120,10 +120,10 @@ def _projections(snapshot: Snapshot) -> Iterator[str]:
     published: dict[str, int] = defaultdict(int)
     for entry in snapshot.journals["startups"]:
         for fact in entry.get("facts", ()):
-            if fact["type"] in SUBSCRIBERS:
+            if "spaces" in SUBSCRIBERS.get(fact["type"], ()):
                 published[fact["subject"]] = max(published[fact["subject"]], fact["sequence"])
-    projections = dict(snapshot.entities["occupants"])
-    for name, startup in snapshot.entities["startups"].items():
+    projections = dict(snapshot.entities["spaces.occupants"])
+    for name, startup in snapshot.entities["startups.startups"].items():
         found = projections.pop(name, None)
         if found is None:
             yield f"{name} has no projection in spaces"
@@ -135,7 +135,7 @@ def _projections(snapshot: Snapshot) -> Iterator[str]:
 def _credit_codes(snapshot: Snapshot) -> Iterator[str]:
     """No two startups have the same credit code, and the stored check result is that of the code."""
     owners: dict[str, str] = {}
-    for name, startup in snapshot.entities["startups"].items():
+    for name, startup in snapshot.entities["startups.startups"].items():
         code = startup["credit_code"]
         if code is not None and owners.setdefault(code, name) != name:
             yield f"{name} and {owners[code]} have the same credit code"
@@ -167,5 +167,5 @@ def _credit_code_histories(snapshot: Snapshot) -> Iterator[str]:
             elif code and message.credit_code != code:
                 yield f"{name}: version {fact['sequence']} changes the credit code without a correction"
             code = message.credit_code
-        if code != (snapshot.entities["startups"].get(name, {}).get("credit_code") or ""):
+        if code != (snapshot.entities["startups.startups"].get(name, {}).get("credit_code") or ""):
             yield f"{name}: its last fact has another credit code than the startup"

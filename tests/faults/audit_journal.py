@@ -4,24 +4,19 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from tests.faults.calls import Ledger
+from tests.faults.calls import Ledger, Sent, version_of
 from tests.faults.snapshot import Document, Snapshot, differences
+from tests.faults.stored import CREATED_BY, SUBSCRIBERS, collection_of
 
-STARTUP_SERVICE, SPACE_SERVICE = "hatchery.startups.v1.StartupService", "hatchery.spaces.v1.SpaceService"
-#: The commands and facts that create the entities of each collection.
-CREATED_BY = {
-    "spaces": {f"{SPACE_SERVICE}.CreateSpace"},
-    "tenancies": {"hatchery.spaces.v1.TenancyService.RegisterTenant"},
-    "startups": {f"{STARTUP_SERVICE}.RegisterStartup"},
-    "occupants": {"hatchery.startups.v1.StartupRegistered", "hatchery.startups.v1.StartupUpdated"},
-}
-#: The service that subscribes to each fact.
-SUBSCRIBERS = {
-    "hatchery.startups.v1.StartupRegistered": "spaces",
-    "hatchery.startups.v1.StartupUpdated": "spaces",
-    "hatchery.spaces.v1.TenancyActivated": "startups",
-    "hatchery.spaces.v1.TenancyEnded": "startups",
-}
+#: The collections of the entities that clients see.
+PUBLIC = (
+    "spaces.spaces",
+    "spaces.tenancies",
+    "startups.startups",
+    "mentors.mentors",
+    "mentors.availabilities",
+    "mentors.consultations",
+)
 
 
 def check(snapshot: Snapshot, ledger: Ledger) -> Iterator[str]:
@@ -53,7 +48,7 @@ def _replies(snapshot: Snapshot, ledger: Ledger) -> Iterator[str]:
         if entry is None:
             yield f"{sent.method} of {sent.reply.name} was acknowledged and is not in the journal"
         else:
-            for found in differences(sent.reply, entry.get("reply", {}).get("document", {"_id": "nothing"})):
+            for found in differences(sent.reply, _journalled(snapshot, sent, entry)):
                 yield f"{sent.method} of {sent.reply.name}, {found} as in the journal"
     yield from (f"{found} was acknowledged {times} times" for found, times in acknowledged.items() if times > 1)
     for service, journal in snapshot.journals.items():
@@ -62,22 +57,32 @@ def _replies(snapshot: Snapshot, ledger: Ledger) -> Iterator[str]:
                 yield f"{service}'s journal has {entry['_id']} ({entry['command']}), which no client got a reply to"
 
 
+def _journalled(snapshot: Snapshot, sent: Sent, entry: Document) -> Document:
+    """Return what is known of a reply.
+
+    Of one that may hold personal data the journal has name and version, and the entity the rest while it is the same
+    version. A repeat is answered with such an entity as it is then.
+    """
+    reply = entry.get("reply", {"document": {"_id": "nothing"}})
+    if "document" in reply:
+        return dict(reply["document"])
+    name = reply["name"]
+    version = next((each["version"] for each in entry["entities"] if each["name"] == name), 0)
+    if sent.tries > 1:
+        version = max(version, version_of(sent.reply))
+    entity = snapshot.entities[collection_of(sent.service, entry, name)].get(name, {})
+    return entity if entity.get("version") == version else {"_id": name, "version": version}
+
+
 def _versions_by_entity(snapshot: Snapshot) -> dict[str, list[tuple[int, Document]]]:
     """Return the versions that journal entries name, with the entries, by collection and name of the entity."""
     named: dict[str, list[tuple[int, Document]]] = defaultdict(list)
     for service, journal in snapshot.journals.items():
         for entry in journal:
             for entity in entry["entities"]:
-                named[f"{_collection(service, entity['name'])} {entity['name']}"].append((entity["version"], entry))
+                collection = collection_of(service, entry, entity["name"])
+                named[f"{collection} {entity['name']}"].append((entity["version"], entry))
     return named
-
-
-def _collection(service: str, name: str) -> str:
-    if service == "startups":
-        return "startups"
-    if name.startswith("startups/"):
-        return "occupants"
-    return "tenancies" if "/tenancies/" in name else "spaces"
 
 
 def _versions(snapshot: Snapshot) -> Iterator[str]:
@@ -114,7 +119,9 @@ def _creations(snapshot: Snapshot) -> Iterator[str]:
 
 def _seen_versions(snapshot: Snapshot, ledger: Ledger) -> Iterator[str]:
     """No crash undid a version that a client has seen."""
-    public = {**snapshot.entities["spaces"], **snapshot.entities["tenancies"], **snapshot.entities["startups"]}
+    public: dict[str, Document] = {}
+    for collection in PUBLIC:
+        public |= snapshot.entities[collection]
     for name, version in ledger.seen.items():
         row = public.get(name)
         if row is None or row["version"] < version:
@@ -154,9 +161,9 @@ def _handled(snapshot: Snapshot) -> Iterator[str]:
     for source, journal in snapshot.journals.items():
         for entry in journal:
             for index, fact in enumerate(entry.get("facts", ())):
-                if subscriber := SUBSCRIBERS.get(fact["type"]):
-                    published = f"{source}.{entry['_id']}.{index}"
-                    expected[entry_id(f"services/{subscriber}", published)] = published
+                published = f"{source}.{entry['_id']}.{index}"
+                for subscriber in SUBSCRIBERS.get(fact["type"], ()):
+                    expected[entry_id(f"services/{subscriber}", published)] = f"{published} ({subscriber})"
     for service, journal in snapshot.journals.items():
         for entry in journal:
             if entry["actor"] == f"services/{service}" and expected.pop(entry["_id"], None) is None:

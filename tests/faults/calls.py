@@ -14,6 +14,9 @@ from typing import Any, Self
 from google.protobuf.message import Message
 from grpc import StatusCode, aio
 
+from libs.api.hatchery.mentors.v1.availability_pb2_grpc import AvailabilityServiceStub
+from libs.api.hatchery.mentors.v1.consultation_pb2_grpc import ConsultationServiceStub
+from libs.api.hatchery.mentors.v1.mentor_pb2_grpc import MentorServiceStub
 from libs.api.hatchery.spaces.v1.space_pb2_grpc import SpaceServiceStub
 from libs.api.hatchery.spaces.v1.tenancy_pb2_grpc import TenancyServiceStub
 from libs.api.hatchery.startups.v1.startup_pb2_grpc import StartupServiceStub
@@ -23,6 +26,7 @@ from tests.support.calls import Refused, bearer
 STUBS: Mapping[str, tuple[Any, ...]] = {
     "spaces": (SpaceServiceStub, TenancyServiceStub),
     "startups": (StartupServiceStub,),
+    "mentors": (MentorServiceStub, AvailabilityServiceStub, ConsultationServiceStub),
 }
 #: The outcome is unknown, or nothing was done: the same command may be sent again.
 RETRYABLE = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.RESOURCE_EXHAUSTED})
@@ -68,12 +72,14 @@ class Ledger:
     reasons: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     reads: int = 0
+    #: How many commands each service has answered.
+    answered: Counter[str] = field(default_factory=Counter)
     #: The highest version of each entity that any client has seen.
     seen: dict[str, int] = field(default_factory=dict)
 
     def see(self, message: Any, floor: int = 0) -> None:
         """Record the version that a client got. A version below the floor, which it had seen before, is a fault."""
-        version = int(message.etag.removeprefix("v"))
+        version = version_of(message)
         if version < floor:
             self.faults.append(f"{message.name} was returned at version {version} after version {floor}")
         self.seen[message.name] = max(self.seen.get(message.name, 0), version)
@@ -116,6 +122,7 @@ class Client:
         await self._send(sent, at)
         if record:
             self.ledger.sent.append(sent)
+            self.ledger.answered[service] += 1
         if sent.reply is not None:
             self.ledger.see(sent.reply)
         return sent
@@ -163,6 +170,11 @@ class Client:
         if code not in RETRYABLE:
             self.ledger.faults.append(f"{sent.method} was answered with {code.name}: {error.details()}")
         return False
+
+
+def version_of(message: Any) -> int:
+    """Return the version of the entity that a message describes."""
+    return int(message.etag.removeprefix("v"))
 
 
 def as_bytes(message: Message) -> bytes:

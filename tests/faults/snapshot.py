@@ -15,10 +15,10 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pymongo import MongoClient
 
+from tests.faults.stored import COLLECTIONS
 from tests.support.processes import Cluster
 
 Document = dict[str, Any]
-COLLECTIONS = {"spaces": ("spaces", "occupants", "tenancies"), "startups": ("startups",)}
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Snapshot:
     parked: dict[str, list[Document]] = field(default_factory=dict)
     #: Each stream's facts in the order of the stream: headers and body.
     published: dict[str, list[tuple[dict[str, str], bytes]]] = field(default_factory=dict)
-    #: By collection and name of the entity.
+    #: By collection, after the name of its service (`spaces.tenancies`), and name of the entity.
     entities: dict[str, dict[str, Document]] = field(default_factory=dict)
     #: Lines of the services' logs that report an unforeseen error.
     logged_errors: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ async def take_snapshot(cluster: Cluster) -> Snapshot:
             snapshot.journals[service] = list(database["journal"].find().sort("at", 1))
             snapshot.parked[service] = list(database["parked"].find())
             for name in collections:
-                snapshot.entities[name] = {row["_id"]: row for row in database[name].find()}
+                snapshot.entities[f"{service}.{name}"] = {row["_id"]: row for row in database[name].find()}
     for service in COLLECTIONS:
         snapshot.published[service] = await _read_stream(cluster, service.upper())
     return snapshot
@@ -89,21 +89,21 @@ def _shortened(line: str) -> str:
 def differences(message: Message, document: Document) -> list[str]:
     """Return the fields, of those that both have, in which a reply and a document differ."""
     document = {**document, "name": document.get("_id"), "etag": f"v{document.get('version')}"}
-    found = []
-    for descriptor in message.DESCRIPTOR.fields:
-        name = descriptor.name
-        if name in document and _field(message, descriptor) != _stored(document[name]):
-            found.append(f"{name}: the reply has {_field(message, descriptor)!r}, not {_stored(document[name])!r}")
-    return found
+    sent = {each.name: _field(message, each) for each in message.DESCRIPTOR.fields}
+    return [
+        f"{name}: the reply has {sent[name]!r}, not {document[name]!r}"
+        for name in sent
+        if name in document and not _equal(sent[name], document[name])
+    ]
 
 
 def _field(message: Message, descriptor: Any) -> Any:
     value = getattr(message, descriptor.name)
     if descriptor.is_repeated:
-        return [_item(item, descriptor) for item in value] or None
+        return [_item(item, descriptor) for item in value]
     if descriptor.message_type and not message.HasField(descriptor.name):
         return None
-    return _item(value, descriptor) or None
+    return _item(value, descriptor)
 
 
 def _item(value: Any, descriptor: Any) -> Any:
@@ -119,9 +119,10 @@ def _item(value: Any, descriptor: Any) -> Any:
     return value
 
 
-def _stored(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_stored(item) for item in value] or None
-    if isinstance(value, dict):
-        return {name: _stored(item) for name, item in value.items() if name != "sequence"}
-    return value or None
+def _equal(sent: Any, stored: Any) -> bool:
+    """Whether a value of a message is the stored one. What is empty equals what is unset; only shared fields count."""
+    if isinstance(sent, list) and isinstance(stored, list):
+        return len(sent) == len(stored) and all(_equal(*pair) for pair in zip(sent, stored, strict=True))
+    if isinstance(sent, dict) and isinstance(stored, dict):
+        return all(_equal(sent[name], stored[name]) for name in sent.keys() & stored.keys())
+    return bool((sent or None) == (stored or None))

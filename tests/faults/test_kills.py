@@ -21,30 +21,32 @@ from tests.support.waiting import eventually, holds_repeatedly
 SHORT_RUN = 20
 KILLS = int(os.environ.get("HATCHERY_KILLS", str(SHORT_RUN)))
 SEED = int(os.environ.get("HATCHERY_SEED") or (1 if KILLS <= SHORT_RUN else random.SystemRandom().randrange(1 << 32)))
-VICTIMS = ("spaces-1", "startups", MONGOD, NATS_SERVER, "spaces-2")
-#: Commands that are answered between a recovery and the next kill.
-PROGRESS = 300
+VICTIMS = ("spaces-1", "startups", MONGOD, NATS_SERVER, "spaces-2", "mentors-1", "mentors-2")
+#: Commands that are answered between a recovery and the next kill: of spaces and startups, and of mentors.
+PROGRESS, PROGRESS_OF_MENTORS = 300, 60
 
 pytestmark = pytest.mark.timeout(300 + 30 * KILLS)
 
 
 @pytest.fixture(scope="module")
 async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fleet]:
-    """Two replicas of spaces, one of startups, and servers of their own."""
+    """Two replicas of spaces and of mentors, one of startups, and servers of their own."""
     made = Fleet(tmp_path_factory.mktemp("fleet"), HATCHERY_LOG_LEVEL="warning")
     await made.start("startups")
     await made.start("spaces", "spaces-1")
     await made.start("spaces", "spaces-2")
+    await made.start("mentors", "mentors-1")
+    await made.start("mentors", "mentors-2")
     yield made
     made.stop()
 
 
 def new_client(fleet: Fleet, ledger: Ledger) -> Client:
     """Return a client that fails over between the replicas."""
-    replicas = fleet.cluster.replicas
-    spaces = [replicas["spaces-1"].address, replicas["spaces-2"].address]
-    token = fleet.cluster.token(subject="load")
-    return Client({"spaces": spaces, "startups": [replicas["startups"].address]}, token, "load", ledger, SEED)
+    addresses: dict[str, list[str]] = defaultdict(list)
+    for replica in fleet.cluster.replicas.values():
+        addresses[replica.service].append(replica.address)
+    return Client(addresses, fleet.cluster.token(subject="load"), "load", ledger, SEED)
 
 
 def victims(kills: int) -> Iterator[str]:
@@ -60,12 +62,13 @@ async def kill_in_turn(fleet: Fleet, load: Load, kills: int) -> dict[str, list[f
     """Kill one after another, each after some progress. Return the seconds until everything worked again."""
     took: dict[str, list[float]] = defaultdict(list)
     for victim in victims(kills):
-        await load.progress(PROGRESS)
+        await load.progress(PROGRESS, PROGRESS_OF_MENTORS)
         started = time.monotonic()
         await fleet.kill(victim)
         await fleet.restart(victim)
         replica = fleet.cluster.replicas.get(victim)
-        await load.run_story(replica.address if replica and replica.service == "spaces" else "")
+        killed = {replica.service: replica.address} if replica else {}
+        await load.run_story(spaces=killed.get("spaces", ""), mentors=killed.get("mentors", ""))
         took[victim].append(time.monotonic() - started)
     return took
 
@@ -77,7 +80,7 @@ def report(ledger: Ledger, took: dict[str, list[float]], seconds: float) -> str:
     lines = [
         f"{sum(map(len, took.values()))} kills in {seconds:.0f} s",
         f"{len(ledger.sent)} commands ({len(ledger.sent) / seconds:.0f}/s), {done} done, {retries} retries",
-        f"{ledger.reads} reads",
+        f"answered: {dict(ledger.answered)}, {ledger.reads} reads",
         f"codes: {dict(ledger.codes)}",
         f"refusals: {dict(ledger.reasons)}",
         f"{'victim':<12} kills  median  max (seconds until everything worked again)",
