@@ -28,7 +28,8 @@ class MentorYear(Entity):
     """The tallies of one mentor and calendar year, named `mentors/{mentor}/years/{year}`.
 
     `tallies` are the city's, tenants or not; `places` are those of single spaces and districts, kept apart because
-    they are many and the city's figures are not their sum. `ratings` counts the startups that gave a rating.
+    they are many and the city's figures are not their sum. The figures of the whole year are the sum of `tallies`, kept
+    so that a report of the city reads nothing else. `ratings` counts the startups that gave a rating.
     """
 
     scoped_by: ClassVar[tuple[str, ...]] = ("mentor", "spaces", "districts")
@@ -39,5 +40,11 @@ class MentorYear(Entity):
     districts: tuple[str, ...] = ()
     tallies: tuple[Tally, ...] = ()
     places: tuple[Tally, ...] = ()
+    sessions: int = 0
+    services: int = 0
+    minutes: int = 0
+    appointed_sessions: int = 0
+    appointed_services: int = 0
+    appointed_minutes: int = 0
     ratings: int = 0
     rating_sum: int = 0
