@@ -20,6 +20,7 @@ GRANTS: Grants = {
     "mentors.suspend": {"official": OWN, "admin": ANY},
     "mentors.retire": {"mentor": OWN, "official": OWN, "admin": ANY},
     "mentors.update": {"operator": OWN, "mentor": OWN, "official": OWN, "integrator": OWN, "admin": ANY},
+    "mentors.classify": {"official": OWN, "admin": ANY},
     "mentors.forget": {"mentor": OWN, "admin": ANY},
     "nominations.read": {"operator": OWN, "mentor": OWN, "official": OWN, "admin": ANY},
     "nominations.update": {"operator": OWN, "mentor": OWN, "official": OWN, "admin": ANY},

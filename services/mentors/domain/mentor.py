@@ -52,6 +52,10 @@ OrganisationCode = Annotated[str, StringConstraints(pattern=r"^([0-9A-HJ-NPQRTUW
 Codes = Annotated[tuple[Annotated[Code, StringConstraints(min_length=1)], ...], Field(max_length=20)]
 
 
+#: What panels have quotas of. It is set by the nomination, and then by officials only.
+CLASSIFICATION = ("kind", "industry_expert")
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """The codes that describe a mentor: those of the city, and the kinds and skills of mentors."""
@@ -132,6 +136,15 @@ class UpdateMentor(Value):
     name: MentorName
     mentor: MentorSpec = MentorSpec()
     update_mask: UpdateMask
+    etag: Etag = ""
+
+
+class ClassifyMentor(Value):
+    """Set what panels have quotas of."""
+
+    name: MentorName
+    kind: Annotated[Code, StringConstraints(min_length=1)]
+    industry_expert: bool = False
     etag: Etag = ""
 
 
@@ -247,9 +260,26 @@ class MentorUpdated(MentorNominated):
 
 
 def update(mentor: Mentor, command: UpdateMentor, vocabulary: Vocabulary) -> Change[Mentor]:
-    """Change the fields that the mask names. Refuses a change of a forgotten person (PERSON_FORGOTTEN)."""
+    """Change the fields that the mask names.
+
+    Refuses a change of a forgotten person (PERSON_FORGOTTEN), and one of the classification (CLASSIFICATION_FIXED).
+    """
     mentor.ensure_etag(command.etag)
     mentor.ensure_state(*State)
     changed = mentor.with_(**command.mentor.masked(command.update_mask))
     MentorSpec.model_validate(changed, from_attributes=True).ensure_valid(vocabulary)
+    if fields := [name for name in CLASSIFICATION if getattr(changed, name) != getattr(mentor, name)]:
+        raise Precondition(
+            "CLASSIFICATION_FIXED", "only ClassifyMentor changes kind and industry_expert", fields=",".join(fields)
+        )
+    return Change(changed, saves=(changed,), facts=(MentorUpdated.of(changed),))
+
+
+def classify(mentor: Mentor, command: ClassifyMentor, vocabulary: Vocabulary) -> Change[Mentor]:
+    """Set kind and industry expert. Refuses a change of a forgotten person (PERSON_FORGOTTEN)."""
+    mentor.ensure_etag(command.etag)
+    mentor.ensure_state(*State)
+    if command.kind not in vocabulary.kinds:
+        raise Invalid.field("kind", "MALFORMED", "not a kind of mentor of the city's profile")
+    changed = mentor.with_(kind=command.kind, industry_expert=command.industry_expert)
     return Change(changed, saves=(changed,), facts=(MentorUpdated.of(changed),))

@@ -72,6 +72,11 @@ class MentorRpc(MentorServiceServicer):
         updated = await self._mentors.update(command, call_context())
         return encode(updated, pb.Mentor)
 
+    async def ClassifyMentor(self, request: profession_pb2.ClassifyMentorRequest, context: Any) -> pb.Mentor:
+        command = decode(request, mentor.ClassifyMentor)
+        classified = await self._mentors.classify(command, call_context())
+        return encode(classified, pb.Mentor)
+
     async def ForgetPerson(self, request: terms.ForgetPersonRequest, context: Any) -> pb.Mentor:
         command = decode(request, forgetting.ForgetPerson)
         forgotten = await self._forgetting.forget(command, call_context())

@@ -54,7 +54,10 @@ class Mentors:
         return await self._store.list_mentors(query, ctx)
 
     async def update(self, command: mentor.UpdateMentor, ctx: CallContext) -> Mentor:
-        """Change a mentor. Stale (ETAG_MISMATCH), Precondition (PERSON_FORGOTTEN), NotFound (STARTUP_NOT_FOUND)."""
+        """Change a mentor.
+
+        Precondition (CLASSIFICATION_FIXED, PERSON_FORGOTTEN), Stale (ETAG_MISMATCH), NotFound (STARTUP_NOT_FOUND).
+        """
         updated = await self._store.commit(
             ctx,
             Load(Mentor, command.name, guard=True),
@@ -63,3 +66,18 @@ class Mentors:
         )
         log.info("mentor_updated", mentor=updated.name, fields=command.update_mask.paths)
         return updated
+
+    async def classify(self, command: mentor.ClassifyMentor, ctx: CallContext) -> Mentor:
+        """Set what panels have quotas of. Stale (ETAG_MISMATCH), Precondition (PERSON_FORGOTTEN), Invalid."""
+        classified = await self._store.commit(
+            ctx,
+            Load(Mentor, command.name, guard=True),
+            decide=lambda known: mentor.classify(known, command, self._vocabulary),
+        )
+        log.info(
+            "mentor_classified",
+            mentor=classified.name,
+            kind=classified.kind,
+            industry_expert=classified.industry_expert,
+        )
+        return classified

@@ -227,6 +227,15 @@ async def update_mentor(contract: RunningContract) -> Valid:
     return _mentor(contract, request)
 
 
+async def classify_mentor(contract: RunningContract) -> Valid:
+    """Classify a new mentor."""
+    mentor = await _new_mentor(contract)
+    request = profession_pb2.ClassifyMentorRequest(
+        name=mentor.name, kind="technology", industry_expert=True, etag=mentor.etag, request_id=new_request_id()
+    )
+    return _mentor(contract, request, mentor)
+
+
 async def get_nomination(contract: RunningContract) -> Valid:
     """Read the papers of the mentor's nomination."""
     name = f"{contract.home.get(mentor_pb2.Mentor).name}/nomination"
@@ -282,6 +291,7 @@ REQUESTS: Mapping[str, Callable[[RunningContract], Awaitable[Valid]]] = {
     "MentorService.BatchGetMentors": batch_get_mentors,
     "MentorService.ListMentors": list_mentors,
     "MentorService.UpdateMentor": update_mentor,
+    "MentorService.ClassifyMentor": classify_mentor,
     "MentorService.ForgetPerson": forget_person,
     "NominationService.GetNomination": get_nomination,
     "NominationService.UpdateNomination": update_nomination,

@@ -5,7 +5,7 @@ import pytest
 from libs.common.domain.entity import UpdateMask
 from libs.common.domain.errors import Invalid, Precondition, Stale
 from services.mentors.domain import mentor as mentors
-from services.mentors.domain.mentor import Holding, Mentor, MentorSpec, UpdateMentor
+from services.mentors.domain.mentor import ClassifyMentor, Holding, Mentor, MentorSpec, MentorUpdated, UpdateMentor
 from tests.mentors.samples import FENGMAN, HIGH_TECH, NOW, VOCABULARY, day, mentor, spec, term
 
 
@@ -73,6 +73,8 @@ def test_an_update_must_leave_a_valid_description() -> None:
     """A required field cannot be emptied, and a code that the profile no longer has cannot be written back."""
     with pytest.raises(Invalid, match=r"mentor\.kind"):
         update(mentor(), spec(kind=""), "kind")
+    with pytest.raises(Invalid, match=r"mentor\.skills\[0\]"):
+        update(mentor(), spec(skills=("juggling",)), "skills")
     with pytest.raises(Invalid, match=r"update_mask\.paths\[0\]"):
         update(mentor(), spec(), "state")
 
@@ -88,6 +90,42 @@ def test_a_forgotten_person_cannot_be_described() -> None:
     with pytest.raises(Precondition) as refused:
         update(mentor(forget_time=NOW), spec(), "display_name")
     assert refused.value.reason == "PERSON_FORGOTTEN"
+
+
+@pytest.mark.parametrize(
+    ("fields", "paths", "named"),
+    [
+        ({"industry_expert": True}, ("industry_expert",), "industry_expert"),
+        ({"kind": "investor"}, ("title", "kind"), "kind"),
+        ({"kind": "investor", "industry_expert": True}, ("*",), "kind,industry_expert"),
+    ],
+)
+def test_an_update_does_not_classify(fields: dict[str, object], paths: tuple[str, ...], named: str) -> None:
+    """Nobody passes a quota of a panel by describing herself otherwise; `*` with the present values is an update."""
+    with pytest.raises(Precondition) as refused:
+        update(mentor(), spec(**fields), *paths)
+    assert (refused.value.reason, refused.value.metadata) == ("CLASSIFICATION_FIXED", {"fields": named})
+    assert update(mentor(), spec(title="教授"), "*").title == "教授"
+
+
+def test_classifying_changes_nothing_else() -> None:
+    """Kind and industry expert are set together, and the fact says so."""
+    known = mentor()
+    command = ClassifyMentor(name=known.name, kind="investor", industry_expert=True)
+    change = mentors.classify(known, command, VOCABULARY)
+    assert change.reply == known.with_(kind="investor", industry_expert=True)
+    assert change.facts == (MentorUpdated.of(known.with_(kind="investor", industry_expert=True)),)
+
+
+def test_who_cannot_be_classified() -> None:
+    """The kind is one of the profile, the version the caller's, and the person not forgotten."""
+    command = ClassifyMentor(name="mentors/m1", kind="investor", etag="v1")
+    with pytest.raises(Invalid, match="kind"):
+        mentors.classify(mentor(), command.model_copy(update={"kind": "wizard"}), VOCABULARY)
+    with pytest.raises(Stale):
+        mentors.classify(mentor(version=2), command, VOCABULARY)
+    with pytest.raises(Precondition, match="forgotten"):
+        mentors.classify(mentor(forget_time=NOW), command, VOCABULARY)
 
 
 def test_a_term_includes_its_first_day_and_not_its_end() -> None:

@@ -168,6 +168,22 @@ async def test_a_mentor_describes_and_retires_nobody_else(mentors: Api, cluster:
     assert (await refused(mentors.RetireMentor(retire, token=token))).reason == "OUT_OF_SCOPE"
 
 
+async def test_nobody_becomes_an_expert_by_own_account(mentors: Api, cluster: Cluster) -> None:
+    """A mentor does not change what panels have quotas of, with any method; an official of the district does."""
+    made = await new_mentor(mentors)
+    token = cluster.token("mentor", [made.name])
+    update = update_mentor(made.name, ["industry_expert"], industry_expert=True)
+    answer = await refused(mentors.UpdateMentor(update, token=token))
+    assert (answer.code, answer.reason) == (StatusCode.FAILED_PRECONDITION, "CLASSIFICATION_FIXED")
+    classify = profession_pb2.ClassifyMentorRequest(name=made.name, kind="technology", industry_expert=True)
+    assert (await refused(mentors.ClassifyMentor(classify, token=token))).reason == "PERMISSION_DENIED"
+    elsewhere = cluster.token("official", [FENGMAN])
+    assert (await refused(mentors.ClassifyMentor(classify, token=elsewhere))).reason == "OUT_OF_SCOPE"
+    classified = await mentors.ClassifyMentor(classify, token=cluster.token("official", [LONGTAN]))
+    assert (classified.kind, classified.industry_expert) == ("technology", True)
+    assert await mentors.GetMentor(get_mentor(made.name)) == classified
+
+
 async def test_a_stale_etag_aborts(mentors: Api) -> None:
     """Of two updates of the version that both have read, the second is refused."""
     made = await new_mentor(mentors)

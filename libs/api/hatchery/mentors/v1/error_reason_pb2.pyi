@@ -116,6 +116,15 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: name.
     Action: None is needed. The service tries again when something is due.
     """
+    CLASSIFICATION_FIXED: _ErrorReason.ValueType  # 14
+    """UpdateMentor would change the kind of the mentor, or whether the mentor is an expert from industry. `fields` are
+    those fields, separated by commas. Panels are drawn by them, so only officials change them once a person has been
+    nominated.
+
+    Code: FAILED_PRECONDITION.
+    Metadata: fields.
+    Action: Leave the fields out of the mask, or give their present values. An official changes them with ClassifyMentor.
+    """
     CONSULTATION_NOT_FOUND: _ErrorReason.ValueType  # 20
     """--- consultations ---
 
@@ -545,6 +554,15 @@ NOT_DUE: ErrorReason.ValueType  # 13
 Code: FAILED_PRECONDITION.
 Metadata: name.
 Action: None is needed. The service tries again when something is due.
+"""
+CLASSIFICATION_FIXED: ErrorReason.ValueType  # 14
+"""UpdateMentor would change the kind of the mentor, or whether the mentor is an expert from industry. `fields` are
+those fields, separated by commas. Panels are drawn by them, so only officials change them once a person has been
+nominated.
+
+Code: FAILED_PRECONDITION.
+Metadata: fields.
+Action: Leave the fields out of the mask, or give their present values. An official changes them with ClassifyMentor.
 """
 CONSULTATION_NOT_FOUND: ErrorReason.ValueType  # 20
 """--- consultations ---

@@ -87,6 +87,11 @@ class MentorServiceStub:
                 request_serializer=hatchery_dot_mentors_dot_v1_dot_profession__pb2.UpdateMentorRequest.SerializeToString,
                 response_deserializer=hatchery_dot_mentors_dot_v1_dot_mentor__pb2.Mentor.FromString,
                 _registered_method=True)
+        self.ClassifyMentor = channel.unary_unary(
+                '/hatchery.mentors.v1.MentorService/ClassifyMentor',
+                request_serializer=hatchery_dot_mentors_dot_v1_dot_profession__pb2.ClassifyMentorRequest.SerializeToString,
+                response_deserializer=hatchery_dot_mentors_dot_v1_dot_mentor__pb2.Mentor.FromString,
+                _registered_method=True)
         self.ForgetPerson = channel.unary_unary(
                 '/hatchery.mentors.v1.MentorService/ForgetPerson',
                 request_serializer=hatchery_dot_mentors_dot_v1_dot_appointment__pb2.ForgetPersonRequest.SerializeToString,
@@ -166,7 +171,15 @@ class MentorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMentor(self, request, context):
-        """Updates the description of a mentor.
+        """Updates the description of a mentor. Refused with CLASSIFICATION_FIXED if it would change `kind` or
+        `industry_expert`: ClassifyMentor does that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClassifyMentor(self, request, context):
+        """Sets the kind of a mentor, and whether the mentor is an expert from industry. Panels have quotas of both.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -231,6 +244,11 @@ def add_MentorServiceServicer_to_server(servicer, server):
             'UpdateMentor': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateMentor,
                     request_deserializer=hatchery_dot_mentors_dot_v1_dot_profession__pb2.UpdateMentorRequest.FromString,
+                    response_serializer=hatchery_dot_mentors_dot_v1_dot_mentor__pb2.Mentor.SerializeToString,
+            ),
+            'ClassifyMentor': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClassifyMentor,
+                    request_deserializer=hatchery_dot_mentors_dot_v1_dot_profession__pb2.ClassifyMentorRequest.FromString,
                     response_serializer=hatchery_dot_mentors_dot_v1_dot_mentor__pb2.Mentor.SerializeToString,
             ),
             'ForgetPerson': grpc.unary_unary_rpc_method_handler(
@@ -509,6 +527,33 @@ class MentorService:
             target,
             '/hatchery.mentors.v1.MentorService/UpdateMentor',
             hatchery_dot_mentors_dot_v1_dot_profession__pb2.UpdateMentorRequest.SerializeToString,
+            hatchery_dot_mentors_dot_v1_dot_mentor__pb2.Mentor.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClassifyMentor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hatchery.mentors.v1.MentorService/ClassifyMentor',
+            hatchery_dot_mentors_dot_v1_dot_profession__pb2.ClassifyMentorRequest.SerializeToString,
             hatchery_dot_mentors_dot_v1_dot_mentor__pb2.Mentor.FromString,
             options,
             channel_credentials,

@@ -60,7 +60,11 @@ class MentorServiceStub:
     ListMentors: _grpc.UnaryUnaryMultiCallable[_mentor_pb2.ListMentorsRequest, _mentor_pb2.ListMentorsResponse]
     """Lists mentors."""
     UpdateMentor: _grpc.UnaryUnaryMultiCallable[_profession_pb2.UpdateMentorRequest, _mentor_pb2.Mentor]
-    """Updates the description of a mentor."""
+    """Updates the description of a mentor. Refused with CLASSIFICATION_FIXED if it would change `kind` or
+    `industry_expert`: ClassifyMentor does that.
+    """
+    ClassifyMentor: _grpc.UnaryUnaryMultiCallable[_profession_pb2.ClassifyMentorRequest, _mentor_pb2.Mentor]
+    """Sets the kind of a mentor, and whether the mentor is an expert from industry. Panels have quotas of both."""
     ForgetPerson: _grpc.UnaryUnaryMultiCallable[_appointment_pb2.ForgetPersonRequest, _mentor_pb2.Mentor]
     """Deletes what is known of the person behind a mentor: contact, papers of the nomination, private notes, name and
     description. The mentor is retired and keeps the resource name, the terms and what was counted. It cannot be undone.
@@ -96,7 +100,11 @@ class MentorServiceAsyncStub(MentorServiceStub):
     ListMentors: _aio.UnaryUnaryMultiCallable[_mentor_pb2.ListMentorsRequest, _mentor_pb2.ListMentorsResponse]  # type: ignore[assignment]
     """Lists mentors."""
     UpdateMentor: _aio.UnaryUnaryMultiCallable[_profession_pb2.UpdateMentorRequest, _mentor_pb2.Mentor]  # type: ignore[assignment]
-    """Updates the description of a mentor."""
+    """Updates the description of a mentor. Refused with CLASSIFICATION_FIXED if it would change `kind` or
+    `industry_expert`: ClassifyMentor does that.
+    """
+    ClassifyMentor: _aio.UnaryUnaryMultiCallable[_profession_pb2.ClassifyMentorRequest, _mentor_pb2.Mentor]  # type: ignore[assignment]
+    """Sets the kind of a mentor, and whether the mentor is an expert from industry. Panels have quotas of both."""
     ForgetPerson: _aio.UnaryUnaryMultiCallable[_appointment_pb2.ForgetPersonRequest, _mentor_pb2.Mentor]  # type: ignore[assignment]
     """Deletes what is known of the person behind a mentor: contact, papers of the nomination, private notes, name and
     description. The mentor is retired and keeps the resource name, the terms and what was counted. It cannot be undone.
@@ -189,7 +197,17 @@ class MentorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profession_pb2.UpdateMentorRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_mentor_pb2.Mentor, _abc.Awaitable[_mentor_pb2.Mentor]]:
-        """Updates the description of a mentor."""
+        """Updates the description of a mentor. Refused with CLASSIFICATION_FIXED if it would change `kind` or
+        `industry_expert`: ClassifyMentor does that.
+        """
+
+    @_abc_1.abstractmethod
+    def ClassifyMentor(
+        self,
+        request: _profession_pb2.ClassifyMentorRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mentor_pb2.Mentor, _abc.Awaitable[_mentor_pb2.Mentor]]:
+        """Sets the kind of a mentor, and whether the mentor is an expert from industry. Panels have quotas of both."""
 
     @_abc_1.abstractmethod
     def ForgetPerson(

@@ -273,3 +273,43 @@ class UpdateMentorRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateMentorRequest: _TypeAlias = UpdateMentorRequest  # noqa: Y015
+
+@_typing.final
+class ClassifyMentorRequest(_message.Message):
+    """Request message for [MentorService.ClassifyMentor][hatchery.mentors.v1.MentorService.ClassifyMentor]."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    INDUSTRY_EXPERT_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the mentor, `mentors/{mentor}`. Required; at most 80 characters."""
+    kind: _builtins.str
+    """What the mentor is by profession, a code of the city's profile. Required; at most 60 characters."""
+    industry_expert: _builtins.bool
+    """Whether the mentor is an expert from industry, as opposed to research."""
+    etag: _builtins.str
+    """If set, the mentor is classified only if the mentor still has this etag. At most 64 characters."""
+    request_id: _builtins.str
+    """Identifies the request, so that a retry has no further effect. Letters, digits, `.`, `_` and `-`; at most 64
+    characters.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        industry_expert: _builtins.bool = ...,
+        etag: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "industry_expert", b"industry_expert", "kind", b"kind", "name", b"name", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClassifyMentorRequest: _TypeAlias = ClassifyMentorRequest  # noqa: Y015
