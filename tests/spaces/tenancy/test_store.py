@@ -234,6 +234,7 @@ async def test_the_area_is_the_same_in_document_and_fact(store: SpacesStore, dat
         name=leased.name,
         space="spaces/s1",
         space_display_name="江城孵化器",
+        district=LONGTAN,
         startup="startups/a1",
         desks=1,
         area_m2=35.62,
