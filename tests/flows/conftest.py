@@ -10,6 +10,6 @@ from tests.support.processes import Cluster
 
 @pytest.fixture(scope="module")
 async def services(cluster: Cluster) -> AsyncIterator[Services]:
-    """Spaces and startups for the tests of a file."""
+    """All services, for the tests of a file."""
     async with running_services(cluster) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Spaces and startups that run, stop and come back, and waiting until facts between them have taken effect."""
+"""Services that run, stop and come back, and waiting until facts between them have taken effect."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,6 +6,12 @@ from types import ModuleType
 
 from grpc import aio
 
+from libs.api.hatchery.mentors.v1 import (
+    availability_pb2_grpc,
+    consultation_pb2_grpc,
+    mentor_pb2_grpc,
+    report_pb2_grpc,
+)
 from libs.api.hatchery.operations.v1 import operations_pb2 as op
 from libs.api.hatchery.operations.v1 import operations_pb2_grpc
 from libs.api.hatchery.spaces.v1 import space_pb2_grpc, tenancy_pb2_grpc
@@ -14,11 +20,11 @@ from tests.support.calls import Api
 from tests.support.processes import Cluster
 from tests.support.waiting import eventually, holds_repeatedly, pending_work
 
-NAMES = ("spaces", "startups")
+NAMES = ("spaces", "mentors", "startups")
 
 
 class Services:
-    """Both services of a cluster, called over channels that are made anew when a service comes back."""
+    """All services of a cluster, called over channels that are made anew when a service comes back."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -38,6 +44,26 @@ class Services:
     def startups(self) -> Api:
         """StartupService."""
         return self._api("startups", startup_pb2_grpc, "StartupService")
+
+    @property
+    def mentors(self) -> Api:
+        """MentorService."""
+        return self._api("mentors", mentor_pb2_grpc, "MentorService")
+
+    @property
+    def availabilities(self) -> Api:
+        """AvailabilityService."""
+        return self._api("mentors", availability_pb2_grpc, "AvailabilityService")
+
+    @property
+    def consultations(self) -> Api:
+        """ConsultationService."""
+        return self._api("mentors", consultation_pb2_grpc, "ConsultationService")
+
+    @property
+    def reports(self) -> Api:
+        """ReportService."""
+        return self._api("mentors", report_pb2_grpc, "ReportService")
 
     def operations(self, service: str) -> Api:
         """Return the operations of a service."""
@@ -78,7 +104,7 @@ class Services:
 
 @asynccontextmanager
 async def running_services(cluster: Cluster) -> AsyncIterator[Services]:
-    """Start both services."""
+    """Start all services."""
     services = Services(cluster)
     for name in NAMES:
         services.start(name)
