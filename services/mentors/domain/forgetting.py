@@ -65,6 +65,7 @@ def forget(
         appointments=end_all(mentor.appointments, today),
         spaces=(),
         districts=(),
+        pending_nominator="",
         suspension_end_date=None,
         forget_time=now,
         due_time=None,
