@@ -51,7 +51,7 @@ MENTORS = EntitySchema(
         Index(("spaces", "_id")),
         Index(("districts", "_id")),
         Index(("district", "_id")),
-        Index(("pending_nominator", "_id")),
+        Index(("nominator", "_id")),
         Index(("industry_expert", "_id")),
         Index((BY_DISPLAY_NAME, "_id")),
         DUE,

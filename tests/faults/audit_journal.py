@@ -66,11 +66,10 @@ def _journalled(snapshot: Snapshot, sent: Sent, entry: Document) -> Document:
     reply = entry.get("reply", {"document": {"_id": "nothing"}})
     if "document" in reply:
         return dict(reply["document"])
-    name, seen = reply["name"], version_of(sent.reply)
-    # A command that changed nothing names no entity, and its reply is the version that it found.
-    version = next((each["version"] for each in entry["entities"] if each["name"] == name), seen)
+    name = reply["name"]
+    version = next((each["version"] for each in entry["entities"] if each["name"] == name), 0)
     if sent.tries > 1:
-        version = max(version, seen)
+        version = max(version, version_of(sent.reply))
     entity = snapshot.entities[collection_of(sent.service, entry, name)].get(name, {})
     return entity if entity.get("version") == version else {"_id": name, "version": version}
 

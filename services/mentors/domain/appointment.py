@@ -14,7 +14,7 @@ from libs.common.domain.errors import Invalid, NotFound, Precondition, Taken
 from libs.common.domain.names import Etag
 from libs.common.domain.profile import City, Section, Words
 from libs.common.domain.text import Title
-from services.mentors.domain.certificate_number import CertificateNumber, certificate_name
+from services.mentors.domain.certificate_number import CertificateNumber, certificate_name, plain_number
 from services.mentors.domain.mentor import Appointment, Mentor, MentorNominated, MentorUpdated, RetireReason, State
 from services.mentors.domain.names import AppointerName, MentorName
 from services.mentors.domain.space import Space
@@ -129,11 +129,7 @@ def appoint(
         end_date=end,
     )
     appointed = mentor.with_(
-        state=State.APPOINTED,
-        appointments=(*mentor.appointments, made),
-        pending_nominator="",
-        retire_reason=None,
-        suspension_end_date=None,
+        state=State.APPOINTED, appointments=(*mentor.appointments, made), retire_reason=None, suspension_end_date=None
     )
     number = CertificateNumber(
         name=certificate_name(command.certificate_number), mentor=mentor.name, number=command.certificate_number
@@ -195,7 +191,8 @@ def end_appointment(mentor: Mentor, command: EndAppointment, city: City, *, toda
     """
     mentor.ensure_etag(command.etag)
     mentor.ensure_state(State.APPOINTED, State.SUSPENDED)
-    ended = mentor.appointment(command.certificate_number)
+    number = plain_number(command.certificate_number)
+    ended = next((each for each in mentor.appointments if plain_number(each.certificate_number) == number), None)
     if ended is None:
         raise NotFound("APPOINTMENT_NOT_FOUND", "the mentor has no appointment with this number", name=mentor.name)
     if ended.end_date <= today:

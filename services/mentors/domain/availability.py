@@ -195,7 +195,7 @@ def update(
     if "time_zone" in given:
         given["time_zone"] = given["time_zone"] or city.zone.key
     hours = _hours({**availability.hours.model_dump(), **given}, today)
-    scopes = (*mentor.spaces, *mentor.districts, mentor.district, mentor.pending_nominator)
+    scopes = (*mentor.spaces, *mentor.districts, mentor.district, mentor.nominator)
     changed = availability.with_(hours=hours, rules=rules, scopes=tuple(sorted({scope for scope in scopes if scope})))
     return Change(changed, saves=(changed,))
 

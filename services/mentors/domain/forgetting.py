@@ -65,7 +65,6 @@ def forget(
         appointments=end_all(mentor.appointments, today),
         spaces=(),
         districts=(),
-        pending_nominator="",
         suspension_end_date=None,
         forget_time=now,
         due_time=None,

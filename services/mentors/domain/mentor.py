@@ -14,7 +14,6 @@ from libs.common.domain.errors import Invalid, Precondition, Violation
 from libs.common.domain.names import Code, DistrictName, Etag
 from libs.common.domain.profile import City
 from libs.common.domain.text import Line, Paragraphs, Title
-from services.mentors.domain.certificate_number import plain_number
 from services.mentors.domain.names import MentorName, SpaceName, StartupName
 from services.mentors.domain.startup import Stage
 
@@ -196,12 +195,11 @@ class Appointment(Value):
 class Mentor(Entity):
     """A mentor. `spaces` and `districts` are those whose appointment has not ended; a mentor counts once in the city.
 
-    `pending_nominator` is the nominator until somebody appoints the mentor; then only appointers act for the mentor.
     `stages` are those of startups in which the mentor has experience. `due_time` is when the next appointment or the
     suspension ends.
     """
 
-    scoped_by: ClassVar[tuple[str, ...]] = ("name", "spaces", "districts", "district", "pending_nominator")
+    scoped_by: ClassVar[tuple[str, ...]] = ("name", "spaces", "districts", "district", "nominator")
 
     display_name: str
     kind: Code
@@ -222,7 +220,6 @@ class Mentor(Entity):
     offered_minutes_per_month: int = 0
     state: State = State.NOMINATED
     nominator: str = ""
-    pending_nominator: str = ""
     spaces: tuple[str, ...] = ()
     districts: tuple[str, ...] = ()
     appointments: tuple[Appointment, ...] = ()
@@ -234,11 +231,6 @@ class Mentor(Entity):
     def appointed_on(self, day: date) -> bool:
         """Whether some appointment is valid on the day."""
         return any(appointment.is_valid(day) for appointment in self.appointments)
-
-    def appointment(self, number: str) -> Appointment | None:
-        """Return the appointment with this certificate number; None if there is none."""
-        plain = plain_number(number)
-        return next((each for each in self.appointments if plain_number(each.certificate_number) == plain), None)
 
     def ensure_state(self, *allowed: State) -> None:
         """Refuse what needs another state (WRONG_MENTOR_STATE), and everything once the person is forgotten."""

@@ -191,7 +191,7 @@ def nominate(command: NominateMentor, vocabulary: Vocabulary, *, name: str, toda
     ensure_district("nominator", command.nominator, vocabulary.city)
     command.mentor.ensure_valid(vocabulary)
     command.nomination.ensure_past(today)
-    mentor = Mentor(name=name, nominator=command.nominator, pending_nominator=command.nominator, **dict(command.mentor))
+    mentor = Mentor(name=name, nominator=command.nominator, **dict(command.mentor))
     nomination = Nomination(
         name=f"{name}/nomination",
         mentor=name,
@@ -205,12 +205,9 @@ def nominate(command: NominateMentor, vocabulary: Vocabulary, *, name: str, toda
 
 
 def update(nomination: Nomination, mentor: Mentor, command: UpdateNomination, *, today: date) -> Change[Nomination]:
-    """Replace the papers of a nomination that is not decided yet (WRONG_MENTOR_STATE otherwise).
-
-    Those on which a decision rests stay as they were.
-    """
+    """Replace the papers. Refuses papers of a forgotten person (PERSON_FORGOTTEN)."""
     nomination.ensure_etag(command.etag)
-    mentor.ensure_state(State.NOMINATED)
+    mentor.ensure_state(*State)
     command.nomination.ensure_past(today)
     changed = nomination.with_(**dict(command.nomination))
     return Change(changed, saves=(changed,))

@@ -1,8 +1,5 @@
 """Appointments: appoint, suspend, resume and retire mentors, and advance their state as days pass."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import date
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -11,14 +8,12 @@ import structlog
 from libs.common.domain.entity import Change
 from libs.common.domain.profile import City
 from libs.common.rpc.context import CallContext
-from libs.common.rpc.scope import Scope
 from libs.common.runtime.clock import Clock
-from libs.common.store.command import Load, optional, optional_each
+from libs.common.store.command import Load, optional
 from services.mentors.domain import appointment
 from services.mentors.domain.certificate_number import CertificateNumber, certificate_name
 from services.mentors.domain.mentor import Mentor
 from services.mentors.domain.profile import MentorsProfile
-from services.mentors.domain.space import Space
 from services.mentors.service.appointer import load_appointer
 from services.mentors.store import MentorsStore
 
@@ -54,18 +49,8 @@ class Appointments:
         return appointed
 
     async def end(self, command: appointment.EndAppointment, ctx: CallContext) -> Mentor:
-        """End an appointment for its appointer. NotFound (APPOINTMENT_NOT_FOUND), Precondition (APPOINTMENT_ENDED)."""
-        (known,) = await self._store.find(Mentor, (command.name,))
-        made = known.appointment(command.certificate_number) if known else None  # it keeps its number and appointer
-        end = partial(
-            appointment.end_appointment, command=command, city=self._city, today=self._clock.today(self._zone)
-        )
-        ended = await self._store.commit(
-            _reaching(command.name, ctx) if made else ctx,
-            Load(Mentor, command.name, guard=True),
-            optional_each(Space, (made.appointer,) if made else (), guard=True),
-            decide=lambda found, _appointer: end(found),
-        )
+        """End one appointment. NotFound (APPOINTMENT_NOT_FOUND), Precondition (APPOINTMENT_ENDED)."""
+        ended = await self._commit(command.name, partial(appointment.end_appointment, command=command), ctx)
         log.info("appointment_ended", mentor=ended.name, state=ended.state)
         return ended
 
@@ -83,13 +68,7 @@ class Appointments:
 
     async def retire(self, command: appointment.RetireMentor, ctx: CallContext) -> Mentor:
         """Retire a mentor. Precondition (WRONG_MENTOR_STATE), Stale (ETAG_MISMATCH)."""
-        (known,) = await self._store.find(Mentor, (command.name,))
-
-        def retire(found: Mentor, city: City, today: date) -> Change[Mentor]:
-            ctx.scope.ensure_in_scope(found)
-            return appointment.retire(found, command, city, today=today)
-
-        retired = await self._commit(command.name, retire, _reaching(command.name, ctx) if known else ctx)
+        retired = await self._commit(command.name, partial(appointment.retire, command=command), ctx)
         log.info("mentor_retired", mentor=retired.name, reason=retired.retire_reason)
         return retired
 
@@ -99,16 +78,6 @@ class Appointments:
         advanced = await self._store.commit(ctx, Load(Mentor, name), decide=decide)
         log.info("mentor_advanced", mentor=name, state=advanced.state)
 
-    async def _commit(self, name: str, decide: Callable[..., Change[Mentor]], ctx: CallContext) -> Mentor:
+    async def _commit(self, name: str, decide: "partial[Change[Mentor]]", ctx: CallContext) -> Mentor:
         decision = partial(decide, city=self._city, today=self._clock.today(self._zone))
         return await self._store.commit(ctx, Load(Mentor, name, guard=True), decide=decision)
-
-
-def _reaching(mentor: str, ctx: CallContext) -> CallContext:
-    """Return the context with the mentor in scope: without its appointments, the caller may not reach it any more.
-
-    Something else than the mentor's name must guard the command.
-    """
-    if ctx.scope.names is None:
-        return ctx
-    return replace(ctx, scope=Scope(ctx.scope.names | {mentor}))

@@ -34,7 +34,7 @@ class Nominations:
         return found.on(self._clock.today(self._zone), self._rules)
 
     async def update(self, command: nomination.UpdateNomination, ctx: CallContext) -> Nomination:
-        """Replace the papers. Precondition (WRONG_MENTOR_STATE), Stale (ETAG_MISMATCH), NotFound."""
+        """Replace the papers. Stale (ETAG_MISMATCH), NotFound (NOMINATION_NOT_FOUND)."""
         today = self._clock.today(self._zone)
         decide = partial(nomination.update, command=command, today=today)
         updated = await self._commit(command.name, decide, ctx)

@@ -108,7 +108,7 @@ def test_an_update_needs_a_person() -> None:
 
 def test_whoever_reaches_the_mentor_reaches_the_availability() -> None:
     """The scopes that cover the mentor cover what the mentor's update answers."""
-    changed: Entity = updated(update_of("weekly"), whose=mentor(pending_nominator="spaces/s2"))
+    changed: Entity = updated(update_of("weekly"), whose=mentor(nominator="spaces/s2"))
     held = {value for path in changed.scoped_by for value in _tuple(getattr(changed, path))}
     assert {M1, "spaces/s1", "spaces/s2", mentor().district} <= held
 

@@ -79,7 +79,7 @@ def _of_startup(contract: RunningContract, request: Any, consultation: pb.Consul
 def _of_mentor(contract: RunningContract, request: Any, consultation: pb.Consultation) -> Valid:
     """Return a request about a consultation that only who reaches its mentor as well may make."""
     mentor = contract.home.get(mentor_pb2.Mentor)
-    of_mentor = {mentor.name, mentor.district, *mentor.spaces, *mentor.districts}
+    of_mentor = {mentor.name, mentor.district, mentor.nominator, *mentor.spaces, *mentor.districts}
     scopes = tuple(sorted(of_mentor & {consultation.mentor, *consultation.spaces, *consultation.districts}))
     return Valid(request, scopes, consultation.name, contract.foreign.get(pb.Consultation).name)
 

@@ -35,9 +35,8 @@ async def populate(calls: Calls, place: Place) -> None:
 
 
 def scopes_of_mentor(mentor: mentor_pb2.Mentor, known: Mapping[str, Any]) -> set[str]:
-    """A mentor is scoped by itself, its district, its appointers, and by the nominator before there is one."""
-    nominator = {mentor.nominator} if mentor.state == mentor_pb2.Mentor.STATE_NOMINATED else set()
-    return {mentor.name, mentor.district, *mentor.spaces, *mentor.districts, *nominator}
+    """A mentor is scoped by itself, its district, its nominator, and the appointers whose terms have not ended."""
+    return {mentor.name, mentor.district, mentor.nominator, *mentor.spaces, *mentor.districts}
 
 
 def scopes_of_nomination(nomination: nomination_pb2.Nomination, known: Mapping[str, Any]) -> set[str]:
@@ -137,8 +136,8 @@ async def appoint_mentor(contract: RunningContract) -> Valid:
 
 async def end_appointment(contract: RunningContract) -> Valid:
     """End the appointment of a new mentor, whose number has letters of ASCII only."""
-    mentor, space = await _new_mentor(contract, appointed=False), contract.home.get(space_pb2.Space)
-    appoint = requests.appoint_mentor(mentor.name, space.name, number=f"JC-{new_request_id()}")
+    mentor, space = await _new_mentor(contract, appointed=False), contract.home.get(space_pb2.Space).name
+    appoint = requests.appoint_mentor(mentor.name, space, number=f"JC-{new_request_id()}")
     mentor = await contract.calls.call("mentors", "AppointMentor", appoint)
     request = terms.EndAppointmentRequest(
         name=mentor.name,
@@ -147,7 +146,7 @@ async def end_appointment(contract: RunningContract) -> Valid:
         etag=mentor.etag,
         request_id=new_request_id(),
     )
-    return replace(_mentor(contract, request, mentor), scopes=(space.name, space.district))
+    return _mentor(contract, request, mentor)
 
 
 async def suspend_mentor(contract: RunningContract) -> Valid:
@@ -244,15 +243,14 @@ async def get_nomination(contract: RunningContract) -> Valid:
 
 
 async def update_nomination(contract: RunningContract) -> Valid:
-    """Replace the papers of a new nominee."""
-    mentor = await _new_mentor(contract, appointed=False)
-    name = f"{mentor.name}/nomination"
+    """Replace the papers of the mentor's nomination."""
+    name = f"{contract.home.get(mentor_pb2.Mentor).name}/nomination"
     get = nomination_pb2.GetNominationRequest(name=name)
     nomination: nomination_pb2.Nomination = await contract.calls.call("mentors", "GetNomination", get)
     request = nomination_pb2.UpdateNominationRequest(
         name=name, nomination=_papers(), etag=nomination.etag, request_id=new_request_id()
     )
-    return _mentor(contract, request, mentor)
+    return _mentor(contract, request)
 
 
 async def reject_nomination(contract: RunningContract) -> Valid:

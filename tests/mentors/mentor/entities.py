@@ -49,7 +49,6 @@ ENTITIES: tuple[Entity, ...] = (
         stages=(Stage.TEAM,),
         state=State.SUSPENDED,
         nominator="spaces/0space",
-        pending_nominator="spaces/0space",
         spaces=("spaces/0space",),
         districts=("districts/220203",),
         appointments=(term(appointer="spaces/0space"), term(appointer="districts/220203", number="吉创导2025-002")),

@@ -141,16 +141,6 @@ def test_papers_are_replaced() -> None:
     assert change.facts == ()
 
 
-@pytest.mark.parametrize("state", [State.REJECTED, State.APPOINTED, State.RETIRED])
-def test_papers_stay_once_they_are_decided_on(state: State) -> None:
-    """Nobody alters the papers on which a decision rests."""
-    known = nomination_of(papers()).with_(version=1)
-    command = UpdateNomination(name=known.name, nomination=NominationSpec(organisation="松江材料公司"))
-    with pytest.raises(Precondition) as refused:
-        nomination.update(known, mentor(state=state), command, today=TODAY)
-    assert refused.value.reason == "WRONG_MENTOR_STATE"
-
-
 def test_a_nomination_is_rejected_once() -> None:
     """The reason stays with the papers; the mentor and the fact have only the state."""
     known = nomination_of(papers())

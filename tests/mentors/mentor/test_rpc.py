@@ -134,53 +134,6 @@ async def test_an_official_appoints_for_the_zone(mentors: Api, cluster: Cluster)
     assert (list(appointed.districts), list(appointed.spaces)) == ([HIGH_TECH], [])
 
 
-async def test_an_operator_ends_the_own_appointment_only(mentors: Api, spaces: Api, cluster: Cluster) -> None:
-    """A space that has appointed a mentor does not end the appointment of another space or of a district."""
-    own, other = await new_space(spaces), await new_space(spaces, district=FENGMAN)
-    made = await mentors.NominateMentor(nominate_mentor(own.name))
-    for appointer in (own.name, other.name, HIGH_TECH):
-        made = await mentors.AppointMentor(appoint_mentor(made.name, appointer))
-    operator = cluster.token("operator", [own.name])
-    mine, *others = [
-        terms.EndAppointmentRequest(name=made.name, certificate_number=each.certificate_number)
-        for each in made.appointments
-    ]
-    for request in others:
-        assert (await refused(mentors.EndAppointment(request, token=operator))).reason == "OUT_OF_SCOPE"
-    unknown = terms.EndAppointmentRequest(name=made.name, certificate_number="JC-0")
-    assert (await refused(mentors.EndAppointment(unknown, token=operator))).reason == "APPOINTMENT_NOT_FOUND"
-    mine.request_id = made.name[8:]
-    ended = await mentors.EndAppointment(mine, token=operator)
-    assert list(ended.spaces) == [other.name]
-    assert await mentors.EndAppointment(mine, token=operator) == ended
-
-
-async def test_a_zone_retires_its_mentor_who_works_elsewhere(mentors: Api, cluster: Cluster) -> None:
-    """Whoever may retire a mentor is answered, also when only the appointment that ends gave reach of the mentor."""
-    official = cluster.token("official", [HIGH_TECH])
-    made = await new_mentor(mentors, HIGH_TECH, district=FENGMAN)
-    retire = terms.RetireMentorRequest(
-        name=made.name, retire_reason=terms.RETIRE_REASON_DISMISSED, request_id=made.name[8:]
-    )
-    retired = await mentors.RetireMentor(retire, token=official)
-    assert (retired.state, list(retired.districts)) == (Mentor.STATE_RETIRED, [])
-    assert await mentors.RetireMentor(retire, token=official) == retired
-    again = terms.RetireMentorRequest(name=made.name, retire_reason=terms.RETIRE_REASON_DISMISSED)
-    assert (await refused(mentors.RetireMentor(again, token=official))).reason == "OUT_OF_SCOPE"
-
-
-async def test_a_space_that_only_nominated_lets_go_of_the_mentor(mentors: Api, spaces: Api, cluster: Cluster) -> None:
-    """A space describes its nominee until another appoints the nominee, and not for ever."""
-    own, other = await new_space(spaces), await new_space(spaces, district=FENGMAN)
-    operator = cluster.token("operator", [own.name])
-    request = nominate_mentor(own.name, district=FENGMAN)
-    made = await mentors.NominateMentor(request, token=operator)
-    update = update_mentor(made.name, ["title"], title="教授")
-    assert (await mentors.UpdateMentor(update, token=operator)).title == "教授"
-    await mentors.AppointMentor(appoint_mentor(made.name, other.name))
-    assert (await refused(mentors.UpdateMentor(update, token=operator))).reason == "OUT_OF_SCOPE"
-
-
 # --- suspend, resume, retire, update ----------------------------------------------------------
 
 

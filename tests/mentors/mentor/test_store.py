@@ -84,8 +84,8 @@ async def test_another_order_is_refused(store: MentorsStore, order: str) -> None
 
 
 async def test_a_scope_reaches_mentors_in_five_ways(store: MentorsStore) -> None:
-    """By the mentor, the district, the nominator until somebody appoints, and the spaces and districts that have."""
-    known = mentor(pending_nominator="spaces/s2", district=FENGMAN, districts=(LONGTAN,))
+    """By the mentor, the district, the nominator, and the spaces and districts that have appointed."""
+    known = mentor(nominator="spaces/s2", district=FENGMAN, districts=(LONGTAN,))
     await insert(store.database, MENTORS, (known,))
     for scope in ("mentors/m1", FENGMAN, "spaces/s2", "spaces/s1", LONGTAN):
         assert await names_of(store, ListMentors(), scope) == [known.name]

@@ -122,8 +122,7 @@ class MentorServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EndAppointment(self, request, context):
-        """Ends one appointment before its end date, for the space or district that made it. A mentor whose last appointment
-        has ended is retired.
+        """Ends one appointment before its end date. A mentor whose last appointment has ended is retired.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

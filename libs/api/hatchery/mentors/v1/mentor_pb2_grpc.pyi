@@ -46,9 +46,7 @@ class MentorServiceStub:
     appointed the mentor for some of these days, and with WRONG_MENTOR_STATE for a rejected or suspended mentor.
     """
     EndAppointment: _grpc.UnaryUnaryMultiCallable[_appointment_pb2.EndAppointmentRequest, _mentor_pb2.Mentor]
-    """Ends one appointment before its end date, for the space or district that made it. A mentor whose last appointment
-    has ended is retired.
-    """
+    """Ends one appointment before its end date. A mentor whose last appointment has ended is retired."""
     SuspendMentor: _grpc.UnaryUnaryMultiCallable[_appointment_pb2.SuspendMentorRequest, _mentor_pb2.Mentor]
     """Suspends a mentor until a day, or until ResumeMentor is called. Consultations that are scheduled stay."""
     ResumeMentor: _grpc.UnaryUnaryMultiCallable[_appointment_pb2.ResumeMentorRequest, _mentor_pb2.Mentor]
@@ -88,9 +86,7 @@ class MentorServiceAsyncStub(MentorServiceStub):
     appointed the mentor for some of these days, and with WRONG_MENTOR_STATE for a rejected or suspended mentor.
     """
     EndAppointment: _aio.UnaryUnaryMultiCallable[_appointment_pb2.EndAppointmentRequest, _mentor_pb2.Mentor]  # type: ignore[assignment]
-    """Ends one appointment before its end date, for the space or district that made it. A mentor whose last appointment
-    has ended is retired.
-    """
+    """Ends one appointment before its end date. A mentor whose last appointment has ended is retired."""
     SuspendMentor: _aio.UnaryUnaryMultiCallable[_appointment_pb2.SuspendMentorRequest, _mentor_pb2.Mentor]  # type: ignore[assignment]
     """Suspends a mentor until a day, or until ResumeMentor is called. Consultations that are scheduled stay."""
     ResumeMentor: _aio.UnaryUnaryMultiCallable[_appointment_pb2.ResumeMentorRequest, _mentor_pb2.Mentor]  # type: ignore[assignment]
@@ -145,9 +141,7 @@ class MentorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _appointment_pb2.EndAppointmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_mentor_pb2.Mentor, _abc.Awaitable[_mentor_pb2.Mentor]]:
-        """Ends one appointment before its end date, for the space or district that made it. A mentor whose last appointment
-        has ended is retired.
-        """
+        """Ends one appointment before its end date. A mentor whose last appointment has ended is retired."""
 
     @_abc_1.abstractmethod
     def SuspendMentor(

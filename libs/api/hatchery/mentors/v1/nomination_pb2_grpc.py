@@ -64,7 +64,7 @@ class NominationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateNomination(self, request, context):
-        """Replaces the papers of a nomination that is not decided yet.
+        """Replaces the papers of a nomination.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,7 +36,7 @@ class NominationServiceStub:
     GetNomination: _grpc.UnaryUnaryMultiCallable[_nomination_pb2.GetNominationRequest, _nomination_pb2.Nomination]
     """Returns the papers of a nomination, and what they lack by the city's rules."""
     UpdateNomination: _grpc.UnaryUnaryMultiCallable[_nomination_pb2.UpdateNominationRequest, _nomination_pb2.Nomination]
-    """Replaces the papers of a nomination that is not decided yet."""
+    """Replaces the papers of a nomination."""
     RejectNomination: _grpc.UnaryUnaryMultiCallable[_nomination_pb2.RejectNominationRequest, _nomination_pb2.Nomination]
     """Rejects a nomination. Refused with WRONG_MENTOR_STATE if it was decided before."""
 
@@ -48,7 +48,7 @@ class NominationServiceAsyncStub(NominationServiceStub):
     GetNomination: _aio.UnaryUnaryMultiCallable[_nomination_pb2.GetNominationRequest, _nomination_pb2.Nomination]  # type: ignore[assignment]
     """Returns the papers of a nomination, and what they lack by the city's rules."""
     UpdateNomination: _aio.UnaryUnaryMultiCallable[_nomination_pb2.UpdateNominationRequest, _nomination_pb2.Nomination]  # type: ignore[assignment]
-    """Replaces the papers of a nomination that is not decided yet."""
+    """Replaces the papers of a nomination."""
     RejectNomination: _aio.UnaryUnaryMultiCallable[_nomination_pb2.RejectNominationRequest, _nomination_pb2.Nomination]  # type: ignore[assignment]
     """Rejects a nomination. Refused with WRONG_MENTOR_STATE if it was decided before."""
 
@@ -69,7 +69,7 @@ class NominationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _nomination_pb2.UpdateNominationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_nomination_pb2.Nomination, _abc.Awaitable[_nomination_pb2.Nomination]]:
-        """Replaces the papers of a nomination that is not decided yet."""
+        """Replaces the papers of a nomination."""
 
     @_abc_1.abstractmethod
     def RejectNomination(
