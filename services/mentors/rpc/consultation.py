@@ -5,12 +5,10 @@ from typing import Any
 from libs.api.hatchery.mentors.v1 import consultation_note_pb2 as note_pb
 from libs.api.hatchery.mentors.v1 import consultation_pb2 as pb
 from libs.api.hatchery.mentors.v1.consultation_pb2_grpc import ConsultationServiceServicer
-from libs.common.domain.entity import Page
 from libs.common.rpc.context import call_context
 from libs.common.rpc.mapping import decode, encode, encode_page
 from services.mentors.domain import answer, correction, log, note
 from services.mentors.domain import booking_commands as booking
-from services.mentors.domain.consultation import Consultation
 from services.mentors.service.booking import Bookings
 from services.mentors.service.note import Notes
 from services.mentors.service.record import Records
@@ -29,92 +27,91 @@ class ConsultationRpc(ConsultationServiceServicer):
     async def RequestConsultation(self, request: pb.RequestConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, booking.RequestConsultation)
         requested = await self._bookings.request(command, call_context())
-        return encode(_seen(requested), pb.Consultation)
+        return encode(requested, pb.Consultation)
 
     async def GetConsultation(self, request: pb.GetConsultationRequest, context: Any) -> pb.Consultation:
         query = decode(request, booking.GetConsultation)
         found = await self._bookings.get(query, call_context())
-        return encode(_seen(found), pb.Consultation)
+        return encode(found, pb.Consultation)
 
     async def ListConsultations(
         self, request: pb.ListConsultationsRequest, context: Any
     ) -> pb.ListConsultationsResponse:
         query = decode(request, booking.ListConsultations)
         page = await self._bookings.list(query, call_context())
-        shown = Page(tuple(_seen(each) for each in page), page.next_page_token)
-        return encode_page(shown, pb.ListConsultationsResponse)
+        return encode_page(page, pb.ListConsultationsResponse)
 
     async def AcceptConsultation(self, request: pb.AcceptConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, booking.AcceptConsultation)
         accepted = await self._bookings.accept(command, call_context())
-        return encode(_seen(accepted), pb.Consultation)
+        return encode(accepted, pb.Consultation)
 
     async def DeclineConsultation(self, request: pb.DeclineConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, booking.DeclineConsultation)
         declined = await self._bookings.decline(command, call_context())
-        return encode(_seen(declined), pb.Consultation)
+        return encode(declined, pb.Consultation)
 
     async def ProposeTime(self, request: pb.ProposeTimeRequest, context: Any) -> pb.Consultation:
         command = decode(request, booking.ProposeTime)
         proposed = await self._bookings.propose(command, call_context())
-        return encode(_seen(proposed), pb.Consultation)
+        return encode(proposed, pb.Consultation)
 
     async def AcceptProposedTime(self, request: pb.AcceptProposedTimeRequest, context: Any) -> pb.Consultation:
         command = decode(request, booking.AcceptProposedTime)
         accepted = await self._bookings.accept_proposed_time(command, call_context())
-        return encode(_seen(accepted), pb.Consultation)
+        return encode(accepted, pb.Consultation)
 
     async def WithdrawConsultation(self, request: pb.WithdrawConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, booking.WithdrawConsultation)
         withdrawn = await self._bookings.withdraw(command, call_context())
-        return encode(_seen(withdrawn), pb.Consultation)
+        return encode(withdrawn, pb.Consultation)
 
     async def MoveConsultation(self, request: pb.MoveConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, booking.MoveConsultation)
         moved = await self._bookings.move(command, call_context())
-        return encode(_seen(moved), pb.Consultation)
+        return encode(moved, pb.Consultation)
 
     async def CancelConsultation(self, request: pb.CancelConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, booking.CancelConsultation)
         cancelled = await self._bookings.cancel(command, call_context())
-        return encode(_seen(cancelled), pb.Consultation)
+        return encode(cancelled, pb.Consultation)
 
     # --- records ------------------------------------------------------------------------------
 
     async def LogConsultation(self, request: pb.LogConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, log.LogConsultation)
         logged = await self._records.log(command, call_context())
-        return encode(_seen(logged), pb.Consultation)
+        return encode(logged, pb.Consultation)
 
     async def CorrectConsultation(self, request: pb.CorrectConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, correction.CorrectConsultation)
         corrected = await self._records.correct(command, call_context())
-        return encode(_seen(corrected), pb.Consultation)
+        return encode(corrected, pb.Consultation)
 
     async def ConfirmConsultation(self, request: pb.ConfirmConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, answer.ConfirmConsultation)
         confirmed = await self._records.confirm(command, call_context())
-        return encode(_seen(confirmed), pb.Consultation)
+        return encode(confirmed, pb.Consultation)
 
     async def DisputeConsultation(self, request: pb.DisputeConsultationRequest, context: Any) -> pb.Consultation:
         command = decode(request, answer.DisputeConsultation)
         disputed = await self._records.dispute(command, call_context())
-        return encode(_seen(disputed), pb.Consultation)
+        return encode(disputed, pb.Consultation)
 
     async def ResolveDispute(self, request: pb.ResolveDisputeRequest, context: Any) -> pb.Consultation:
         command = decode(request, answer.ResolveDispute)
         resolved = await self._records.resolve(command, call_context())
-        return encode(_seen(resolved), pb.Consultation)
+        return encode(resolved, pb.Consultation)
 
     async def AddEvidence(self, request: pb.AddEvidenceRequest, context: Any) -> pb.Consultation:
         command = decode(request, correction.AddEvidence)
         proved = await self._records.add_evidence(command, call_context())
-        return encode(_seen(proved), pb.Consultation)
+        return encode(proved, pb.Consultation)
 
     async def CompleteNextStep(self, request: pb.CompleteNextStepRequest, context: Any) -> pb.Consultation:
         command = decode(request, correction.CompleteNextStep)
         completed = await self._records.complete_next_step(command, call_context())
-        return encode(_seen(completed), pb.Consultation)
+        return encode(completed, pb.Consultation)
 
     # --- private notes ------------------------------------------------------------------------
 
@@ -131,9 +128,3 @@ class ConsultationRpc(ConsultationServiceServicer):
         command = decode(request, note.UpdateConsultationNote)
         updated = await self._notes.update(command, call_context())
         return encode(updated, note_pb.ConsultationNote)
-
-
-def _seen(consultation: Consultation) -> Consultation:
-    """Return the consultation as the caller may see it. Every reply passes here, because a repeat shows what is now."""
-    scopes = call_context().scope.names
-    return consultation if scopes is None else consultation.seen_from(scopes)

@@ -58,7 +58,7 @@ class Records:
             walk_in=logged.walk_in,
             appointed=logged.appointed,
         )
-        return logged
+        return _shown(logged, ctx)
 
     async def _log_walk_in(self, command: LogConsultation, ctx: CallContext) -> Consultation:
         names = pages_to_load(command.mentor, command.record, None, self._zone)
@@ -107,21 +107,21 @@ class Records:
         except Taken as refusal:
             raise await self._explained(refusal, ctx) from None
         log.info("consultation_corrected", consultation=corrected.name, fields=command.update_mask.paths)
-        return corrected
+        return _shown(corrected, ctx)
 
     async def add_evidence(self, command: AddEvidence, ctx: CallContext) -> Consultation:
         """Add documents to a record. Precondition (RECORD_FULL, WRONG_CONSULTATION_STATE), NotFound."""
         decide = partial(correction.add_evidence, command=command)
         proved = await self._store.commit(ctx, Load(Consultation, command.name, guard=True), decide=decide)
         log.info("evidence_added", consultation=proved.name, documents=len(command.evidence))
-        return proved
+        return _shown(proved, ctx)
 
     async def complete_next_step(self, command: CompleteNextStep, ctx: CallContext) -> Consultation:
         """Mark a next step as done. Precondition (NEXT_STEP_DONE, WRONG_CONSULTATION_STATE), NotFound."""
         decide = partial(correction.complete_next_step, command=command, today=self._terms().today)
         completed = await self._store.commit(ctx, Load(Consultation, command.name, guard=True), decide=decide)
         log.info("next_step_completed", consultation=completed.name, index=command.index)
-        return completed
+        return _shown(completed, ctx)
 
     async def confirm(self, command: ConfirmConsultation, ctx: CallContext) -> Consultation:
         """Confirm a record for a startup. Precondition (ALREADY_ANSWERED, ANSWER_TOO_LATE), Stale, NotFound."""
@@ -135,7 +135,7 @@ class Records:
             decide=partial(answer.confirm, command=command, known=known, terms=self._terms()),
         )
         log.info("consultation_confirmed", consultation=confirmed.name, startup=command.startup)
-        return confirmed
+        return _shown(confirmed, ctx)
 
     async def dispute(self, command: DisputeConsultation, ctx: CallContext) -> Consultation:
         """Dispute a record for a startup. Precondition (ALREADY_ANSWERED, ANSWER_TOO_LATE), Stale, NotFound."""
@@ -148,7 +148,7 @@ class Records:
             decide=partial(answer.dispute, command=command, known=known, terms=self._terms()),
         )
         log.info("consultation_disputed", consultation=disputed.name, startup=command.startup)
-        return disputed
+        return _shown(disputed, ctx)
 
     async def resolve(self, command: ResolveDispute, ctx: CallContext) -> Consultation:
         """Resolve a dispute. Precondition (NOT_DISPUTED), Denied (OUT_OF_SCOPE), Stale (ETAG_MISMATCH), NotFound."""
@@ -162,7 +162,7 @@ class Records:
             decide=decide,
         )
         log.info("dispute_resolved", consultation=resolved.name, startup=command.startup, how=command.resolution)
-        return resolved
+        return _shown(resolved, ctx)
 
     async def close(self, name: str, ctx: CallContext) -> None:
         """Timer: end the time to answer. Precondition (NOT_DUE)."""
@@ -188,3 +188,8 @@ class Records:
             return refusal
         first = await self._store.get(Consultation, name, replace(ctx, scope=UNLIMITED))
         return already_logged(first) if first.state in RECORDED else refusal
+
+
+def _shown(consultation: Consultation, ctx: CallContext) -> Consultation:
+    """Return the consultation as the caller may see it."""
+    return consultation if ctx.scope.names is None else consultation.seen_from(ctx.scope.names)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 from grpc import StatusCode, aio
-from pymongo import MongoClient
 
 from libs.api.hatchery.mentors.v1 import appointment_pb2, mentor_pb2, profession_pb2
 from libs.api.hatchery.mentors.v1 import consultation_pb2 as pb
@@ -293,23 +292,3 @@ async def test_a_space_books_for_its_tenant(
     made = await consultations.RequestConsultation(wish, token=token)
     assert (list(made.spaces), made.services[0].space) == ([space.name], space.name)
     assert await consultations.GetConsultation(pb.GetConsultationRequest(name=made.name), token=token) == made
-
-
-async def test_a_repeat_shows_no_other_startups_answer(
-    mentors: Api, availabilities: Api, consultations: Api, startups: Api, cluster: Cluster
-) -> None:
-    """A repeat is answered with the consultation as it is now, without what another startup says of it by then."""
-    mentor, startup = await free_mentor(mentors, availabilities), await new_startup(startups)
-    founder = cluster.token("founder", [startup.name])
-    request = request_consultation(mentor.name, startup.name, 0, 4, request_id=mentor.name[8:])
-    made = await consultations.RequestConsultation(request, token=founder)
-    answer = {"startup": "startups/other", "state": "CONFIRMED", "rating": 1, "comment": "不满意"}
-    with MongoClient[dict[str, Any]](cluster.mongo.admin_uri) as client:
-        stored = client[cluster.database("mentors")]["consultations"]
-        [own] = (stored.find_one({"_id": made.name}) or {})["services"]
-        stored.update_one({"_id": made.name}, {"$push": {"services": own | answer}})
-    repeated = await consultations.RequestConsultation(request, token=founder)
-    assert [(each.rating, each.comment) for each in repeated.services] == [(0, ""), (0, "")]
-    own_token = cluster.token("mentor", [mentor.name])
-    seen = await consultations.GetConsultation(pb.GetConsultationRequest(name=made.name), token=own_token)
-    assert seen.services[1].comment == "不满意"
