@@ -129,7 +129,9 @@ class Relay:
                 entries = [change["fullDocument"] for change in changes]
                 if entries:
                     await self._publish(entries)
-                    unsaved = entries[-1]["at"] if unsaved is None else max(unsaved, entries[-1]["at"])
+                    # Replicas may commit in another order than they decide, so the last entry need not be the latest.
+                    latest = max(entry["at"] for entry in entries)
+                    unsaved = latest if unsaved is None else max(unsaved, latest)
                 now = asyncio.get_running_loop().time()
                 interval = CHECKPOINT_SECONDS if entries else 0.0
                 if unsaved is None:
