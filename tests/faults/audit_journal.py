@@ -66,10 +66,11 @@ def _journalled(snapshot: Snapshot, sent: Sent, entry: Document) -> Document:
     reply = entry.get("reply", {"document": {"_id": "nothing"}})
     if "document" in reply:
         return dict(reply["document"])
-    name = reply["name"]
-    version = next((each["version"] for each in entry["entities"] if each["name"] == name), 0)
+    name, seen = reply["name"], version_of(sent.reply)
+    # A command that changed nothing names no entity, and its reply is the version that it found.
+    version = next((each["version"] for each in entry["entities"] if each["name"] == name), seen)
     if sent.tries > 1:
-        version = max(version, version_of(sent.reply))
+        version = max(version, seen)
     entity = snapshot.entities[collection_of(sent.service, entry, name)].get(name, {})
     return entity if entity.get("version") == version else {"_id": name, "version": version}
 

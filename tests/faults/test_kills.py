@@ -23,7 +23,7 @@ KILLS = int(os.environ.get("HATCHERY_KILLS", str(SHORT_RUN)))
 SEED = int(os.environ.get("HATCHERY_SEED") or (1 if KILLS <= SHORT_RUN else random.SystemRandom().randrange(1 << 32)))
 VICTIMS = ("spaces-1", "startups", MONGOD, NATS_SERVER, "spaces-2", "mentors-1", "mentors-2")
 #: Commands that are answered between a recovery and the next kill: of spaces and startups, and of mentors.
-PROGRESS, PROGRESS_OF_MENTORS = 300, 60
+PROGRESS, PROGRESS_OF_MENTORS = 300, 40
 
 pytestmark = pytest.mark.timeout(300 + 30 * KILLS)
 
@@ -31,7 +31,8 @@ pytestmark = pytest.mark.timeout(300 + 30 * KILLS)
 @pytest.fixture(scope="module")
 async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fleet]:
     """Two replicas of spaces and of mentors, one of startups, and servers of their own."""
-    made = Fleet(tmp_path_factory.mktemp("fleet"), HATCHERY_LOG_LEVEL="warning")
+    # Most of a recovery is the wait for the lease of a relay that was killed.
+    made = Fleet(tmp_path_factory.mktemp("fleet"), HATCHERY_LOG_LEVEL="warning", HATCHERY_LEASE_SECONDS="3")
     await made.start("startups")
     await made.start("spaces", "spaces-1")
     await made.start("spaces", "spaces-2")
