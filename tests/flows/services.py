@@ -91,6 +91,15 @@ class Services:
 
         await eventually(holds_repeatedly(is_idle), 40)
 
+    async def until_published(self, service: str) -> None:
+        """Wait until every committed fact of a service is published, whether or not others are there to handle it."""
+
+        async def is_published() -> bool:
+            status = await self.operations(service).GetStatus(op.GetStatusRequest())
+            return not status.unpublished
+
+        await eventually(holds_repeatedly(is_published), 40)
+
     async def close(self) -> None:
         """Close the channels."""
         for channel in self._channels.values():
