@@ -70,7 +70,7 @@ class Known:
 class Load:
     """Clients that send one request after another until they are stopped."""
 
-    def __init__(self, client: Client, seed: int, clients: int = 20, mentor_clients: int = 3) -> None:
+    def __init__(self, client: Client, seed: int, clients: int = 20, mentor_clients: int = 2) -> None:
         self.known = Known()
         self.client = client
         self.mentoring = Mentoring(client, self.known.startups, today())
