@@ -1,4 +1,4 @@
-"""The mentors of a city with a year of consultations, as values of the domain. The same numbers give the same city."""
+"""The mentors of a city with a year of consultations, as values of the domain; the same day gives the same city."""
 
 import random
 from collections.abc import Iterator
@@ -128,13 +128,8 @@ class Mentoring:
     def space(self, number: int) -> Space:
         """Return a space."""
         district = DISTRICTS[number % len(DISTRICTS)]
-        return Space(
-            name=self.space_name(number),
-            display_name=f"江城孵化器 {number}",
-            kind="INCUBATOR",
-            district=district,
-            sequence=1,
-        )
+        named = f"江城孵化器 {number}"
+        return Space(name=self.space_name(number), display_name=named, kind="INCUBATOR", district=district, sequence=1)
 
     def startup(self, number: int) -> Startup:
         """Return a startup."""

@@ -230,11 +230,12 @@ def mentor_rows(cells: list[Cell]) -> list[Row]:
         if question is not GET:
             against = (read_title(GET, LARGE), HATCHERY)
             rows.append(_row(f"{ours}, p50", ours, against, (question.bar, question.aim), less=True))
-        rows.append(_row(f"{ours}, p50", ours, (read_title(question, SMALL), HATCHERY), (1.3, 1.1), less=True))
+        if not question.grows:
+            rows.append(_row(f"{ours}, p50", ours, (read_title(question, SMALL), HATCHERY), (1.3, 1.1), less=True))
     for load in LOADS:
         ours = load.logs(LARGE)
         rows.append(_row(ours, ours, (load.registers, HATCHERY), (0.7, 1)))
-        rows.append(_row(ours, ours, (load.logs(SMALL), HATCHERY), (1 / 1.3, 1 / 1.1)))
+        rows.append(_row(ours, ours, (load.logs(SMALL), HATCHERY), (0.77, 0.91)))
     return rows
 
 
