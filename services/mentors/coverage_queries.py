@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import UTC, date, datetime
+from datetime import date
 
+from libs.common.domain.dates import as_stored
 from libs.common.store.database import Database
 from libs.common.store.transaction import Document
 from services.mentors.domain.coverage import Corps
 from services.mentors.domain.mentor import State
-from services.mentors.report_queries import aggregate
 
 
 class CoverageQueries:
@@ -27,7 +27,7 @@ class CoverageQueries:
 
     async def tenants(self, spaces: Collection[str] | None, day: date) -> dict[str, set[str]]:
         """Return the startups that are tenants on a day, by space; of all spaces if none are given."""
-        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        midnight = as_stored(day)
         last = {"$or": [{"end_date": None}, {"end_date": {"$gt": midnight}}]}
         stay: Document = {"start_date": {"$lte": midnight}, **last}
         if spaces is not None:
@@ -41,7 +41,7 @@ class CoverageQueries:
             {"$project": {"space": {"$first": {"$map": {"input": current, "as": "stay", "in": "$$stay.space"}}}}},
         ]
         found: dict[str, set[str]] = defaultdict(set)
-        for document in await aggregate(self._database, "residences", stages):
+        for document in await self._database.aggregate("residences", stages):
             if spaces is None or document["space"] in spaces:
                 found[document["space"]].add(document["_id"])
         return found

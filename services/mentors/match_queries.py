@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date
 from zoneinfo import ZoneInfo
 
-from libs.common.domain.dates import midnight
+from libs.common.domain.dates import as_stored, midnight
 from libs.common.domain.entity import construct
 from libs.common.store.database import Database
 from libs.common.store.transaction import Document
@@ -15,10 +14,10 @@ from services.mentors.domain.consultation import OCCUPYING
 from services.mentors.domain.mentor import State
 from services.mentors.domain.need import Sought
 from services.mentors.domain.tally import year_name
+from services.mentors.report_queries import MINUTES
 
 _DEFAULTS = {name: field.default for name, field in Candidate.model_fields.items()}
-_MINUTES = {"$toInt": {"$floor": {"$divide": [{"$subtract": ["$end_time", "$start_time"]}, 60_000]}}}
-_YEAR_FIELDS = {"mentor": 1, "ratings": 1, "rating_sum": 1, "sessions": {"$sum": "$tallies.sessions"}}
+_YEAR_FIELDS = dict.fromkeys(("mentor", "sessions", "ratings", "rating_sum"), 1)
 
 
 class MatchQueries:
@@ -33,7 +32,7 @@ class MatchQueries:
 
         They hold what the query seeks, and nothing else.
         """
-        day = datetime(today.year, today.month, today.day, tzinfo=UTC)
+        day = as_stored(today)
         term = {"$elemMatch": {"start_date": {"$lte": day}, "end_date": {"$gt": day}}}
         where: Document = {"state": State.APPOINTED, "appointments": term}
         if seeking.has_subject:
@@ -67,11 +66,9 @@ class MatchQueries:
         following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
         month = {"$gte": midnight(first, self._zone), "$lt": midnight(following, self._zone)}
         match = {"mentor": {"$in": list(mentors)}, "start_time": month, "state": {"$in": sorted(OCCUPYING)}}
-        stages: list[Document] = [{"$match": match}, {"$group": {"_id": "$mentor", "minutes": {"$sum": _MINUTES}}}]
-        cursor: Any = self._database.collection("consultations").aggregate(stages)
-        if not hasattr(cursor, "to_list"):  # PyMongo's method is a coroutine, Motor's is not
-            cursor = await cursor
-        return {row["_id"]: row["minutes"] for row in await cursor.to_list(None)}
+        stages: list[Document] = [{"$match": match}, {"$group": {"_id": "$mentor", "minutes": {"$sum": MINUTES}}}]
+        rows = await self._database.aggregate("consultations", stages)
+        return {row["_id"]: row["minutes"] for row in rows}
 
 
 def _subject(seeking: Sought) -> Sequence[Document]:

@@ -6,7 +6,7 @@ from typing import Any
 from libs.common.domain.entity import Page
 from libs.common.rpc.context import CallContext
 from libs.common.store.listing import Order, parse_order_by
-from libs.common.store.schema import EntitySchema, Index
+from libs.common.store.schema import DUE_TIME, EntitySchema, Index
 from libs.common.store.store import Store
 from services.mentors.domain.consultation import RECORDED
 from services.mentors.domain.consultation import State as ConsultationState
@@ -56,7 +56,7 @@ SECONDMENTS = EntitySchema(
         Index(("district", "_id")),
         Index(("state", "_id")),
         Index(("start_date", "_id")),
-        Index(("due_time",), where={"due_time": {"$type": "date"}}),
+        DUE_TIME,
     ),
 )
 WORKING_TIMES = EntitySchema(WorkingTime, "working_times", missing="MENTOR_NOT_FOUND")

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from libs.common.domain.dates import as_stored
 from libs.common.domain.entity import construct
 from libs.common.store.database import Database
 from libs.common.store.schema import from_document
@@ -20,7 +21,8 @@ from services.mentors.domain.tally import FIGURES, day_of
 
 #: The figures of each group, by its key.
 Groups = dict[str, HoursFigures]
-_MINUTES = {"$toInt": {"$floor": {"$divide": [{"$subtract": ["$end_time", "$start_time"]}, 60_000]}}}
+#: The whole minutes of a consultation, in an aggregation.
+MINUTES = {"$toInt": {"$floor": {"$divide": [{"$subtract": ["$end_time", "$start_time"]}, 60_000]}}}
 _EXPORTED = dict.fromkeys(
     (
         "mentor",
@@ -109,7 +111,7 @@ class ReportQueries:
         ]
         if group_by is GroupBy.SPACE:
             stages.append({"$match": {"services.space": {"$ne": ""}}})
-        session = {"minutes": {"$first": _MINUTES}, "appointed": {"$first": "$appointed"}, "services": {"$sum": 1}}
+        session = {"minutes": {"$first": MINUTES}, "appointed": {"$first": "$appointed"}, "services": {"$sum": 1}}
         stages.append({"$group": {"_id": {"consultation": "$_id", "key": keys[group_by]}, **session}})
         sums: Document = {}
         for name, value in {"sessions": 1, "services": "$services", "minutes": "$minutes"}.items():
@@ -136,7 +138,7 @@ class ReportQueries:
 
     async def _groups(self, collection: str, stages: list[Document], months: Months) -> Groups:
         stages = [*stages, {"$match": {"services": {"$gt": 0}}}, {"$limit": MAX_ROWS + 1}]
-        documents = await aggregate(self._database, collection, stages)
+        documents = await self._database.aggregate(collection, stages)
         return {
             _key(document["_id"], months): construct(HoursFigures, {name: document[name] for name in FIGURES})
             for document in documents
@@ -196,7 +198,7 @@ class ReportQueries:
             {"$group": {"_id": "$services.startup"}},
             {"$count": "startups"},
         ]
-        documents = await aggregate(self._database, "consultations", stages)
+        documents = await self._database.aggregate("consultations", stages)
         return int(documents[0]["startups"]) if documents else 0
 
     async def consultations(self, months: Months, only: Selection) -> list[Document]:
@@ -211,18 +213,9 @@ class ReportQueries:
         return {document["_id"]: document async for document in cursor}
 
 
-async def aggregate(database: Database, collection: str, stages: list[Document]) -> list[Document]:
-    """Return what an aggregation finds."""
-    cursor: Any = database.collection(collection).aggregate(stages)
-    if not hasattr(cursor, "to_list"):  # PyMongo's method is a coroutine, Motor's is not
-        cursor = await cursor
-    documents: list[Document] = await cursor.to_list(None)
-    return documents
-
-
 def appointed_in(year: int, query: ListRatings) -> Document:
     """Return the condition for mentors with an appointment in the year, by the space if the query names one."""
-    begin, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    begin, end = as_stored(date(year, 1, 1)), as_stored(date(year + 1, 1, 1))
     term: Document = {"start_date": {"$lt": end}, "end_date": {"$gt": begin}}
     if query.space:
         term["appointer"] = query.space

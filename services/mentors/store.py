@@ -8,7 +8,7 @@ from libs.calendar.page import CalendarPage
 from libs.common.domain.entity import Entity, Page
 from libs.common.rpc.context import CallContext
 from libs.common.store.listing import Order, parse_order_by
-from libs.common.store.schema import EntitySchema, Index, sort_path
+from libs.common.store.schema import DUE_TIME, EntitySchema, Index, sort_path
 from libs.common.store.store import Store
 from services.mentors.domain.availability import Availability
 from services.mentors.domain.block import Block
@@ -32,7 +32,6 @@ from services.mentors.panel_store import PANEL_SCHEMAS
 E = TypeVar("E", bound=Entity)
 
 BY_DISPLAY_NAME = sort_path("display_name")
-DUE = Index(("due_time",), where={"due_time": {"$type": "date"}})
 
 # --- mentors ---
 MENTORS = EntitySchema(
@@ -54,13 +53,13 @@ MENTORS = EntitySchema(
         Index(("nominator", "_id")),
         Index(("industry_expert", "_id")),
         Index((BY_DISPLAY_NAME, "_id")),
-        DUE,
+        DUE_TIME,
     ),
     sorted_by=("display_name",),
 )
 NOMINATIONS = EntitySchema(Nomination, "nominations", missing="NOMINATION_NOT_FOUND", personal=True)
 CONTACTS = EntitySchema(MentorContact, "contacts", missing="MENTOR_CONTACT_NOT_FOUND", personal=True)
-ERASURES = EntitySchema(Erasure, "erasures", missing="MENTOR_NOT_FOUND", indexes=(DUE,))
+ERASURES = EntitySchema(Erasure, "erasures", missing="MENTOR_NOT_FOUND", indexes=(DUE_TIME,))
 CERTIFICATE_NUMBERS = EntitySchema(CertificateNumber, "certificate_numbers", missing="APPOINTMENT_NOT_FOUND")
 
 # --- projections ---
@@ -86,7 +85,7 @@ CONSULTATIONS = EntitySchema(
         Index(("start_time", "_id")),
         # All that matching reads of a month's load, so that it opens no document.
         Index(("mentor", "start_time", "end_time", "state")),
-        DUE,
+        DUE_TIME,
     ),
 )
 
@@ -159,13 +158,8 @@ class MentorsStore(Store):
     async def list_mentors(self, query: ListMentors, ctx: CallContext) -> Page[Mentor]:
         """Return a page of mentors, by nomination or by display name."""
         where: dict[str, Any] = {
+            **_profession(query),
             "state": {"$in": list(query.states)} if query.states else None,
-            "kind": query.kind,
-            "technology_fields": query.technology_field,
-            "skills": query.skill,
-            "languages": query.language,
-            "formats": query.format,
-            "spaces": query.space,
             "district": query.district,
             # `False` would be taken for no filter.
             "industry_expert": None if query.industry_expert is None else {"$eq": query.industry_expert},
@@ -185,16 +179,7 @@ class MentorsStore(Store):
 
     async def list_appointed(self, query: SearchFreeSlots, ctx: CallContext) -> Page[Mentor]:
         """Return a page of the appointed mentors who match."""
-        where: dict[str, Any] = {
-            "state": State.APPOINTED,
-            "kind": query.kind,
-            "technology_fields": query.technology_field,
-            "skills": query.skill,
-            "languages": query.language,
-            "formats": query.format,
-            "spaces": query.space,
-        }
-        return await self.list(Mentor, where, query, ctx)
+        return await self.list(Mentor, {**_profession(query), "state": State.APPOINTED}, query, ctx)
 
     # --- consultations ---
 
@@ -211,3 +196,15 @@ class MentorsStore(Store):
         }
         order = parse_order_by(query.order_by, CONSULTATION_ORDERS)
         return await self.list(Consultation, where, query, ctx, order)
+
+
+def _profession(query: ListMentors | SearchFreeSlots) -> dict[str, Any]:
+    """Return the filters of what a mentor is and can, and where."""
+    return {
+        "kind": query.kind,
+        "technology_fields": query.technology_field,
+        "skills": query.skill,
+        "languages": query.language,
+        "formats": query.format,
+        "spaces": query.space,
+    }

@@ -5,7 +5,7 @@ from typing import Any
 from libs.common.domain.entity import Page
 from libs.common.rpc.context import CallContext
 from libs.common.store.listing import Order, parse_order_by
-from libs.common.store.schema import EntitySchema, Index, sort_path
+from libs.common.store.schema import DUE_TIME, EntitySchema, Index, sort_path
 from libs.common.store.store import Store
 from services.spaces.domain.occupant import Occupant
 from services.spaces.domain.space import ListSpaces, Space
@@ -35,7 +35,7 @@ TENANCIES = EntitySchema(
         Index(("district", "_id")),
         Index(("zone", "_id")),
         Index(("state", "_id")),
-        Index(("due_time",), where={"due_time": {"$type": "date"}}),
+        DUE_TIME,
     ),
 )
 ORDERS = {"create_time": Order(), "display_name": Order(BY_DISPLAY_NAME)}

@@ -14,7 +14,7 @@ from libs.common.rpc.context import CallContext
 from libs.common.runtime.clock import Clock
 from libs.common.store.command import Load, optional
 from libs.common.store.database import Database
-from libs.common.store.schema import EntitySchema, Index, sort_path
+from libs.common.store.schema import DUE_TIME, EntitySchema, Index, sort_path
 from libs.common.store.store import Store
 from libs.common.store.transaction import Document
 from tests.common.sample_contract import halls
@@ -78,7 +78,7 @@ HALLS = EntitySchema(
     indexes=(
         Index(("code",), where={"code": {"$type": "string"}}, unique_reason="CODE_TAKEN"),
         Index((BY_DISPLAY_NAME, "_id")),
-        Index(("due_time",), where={"due_time": {"$type": "date"}}),
+        DUE_TIME,
     ),
     sorted_by=("display_name",),
 )

@@ -6,8 +6,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import PlainSerializer
 
-#: A day as documents keep it: midnight UTC, because BSON has no type for a day.
-Day = Annotated[date, PlainSerializer(lambda day: datetime(day.year, day.month, day.day, tzinfo=UTC))]
+
+def as_stored(day: date) -> datetime:
+    """Return a day as documents keep it: midnight UTC, because BSON has no type for a day."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+#: A day that documents keep.
+Day = Annotated[date, PlainSerializer(as_stored)]
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -85,6 +85,14 @@ class Database:
     async def command(self, command: Document, session: "AsyncClientSession | None" = None) -> Document:
         """Run a database command."""
         return await self.handle.command(command, session=session, codec_options=CODEC)
+
+    async def aggregate(self, collection: str, stages: Sequence[Document]) -> list[Document]:
+        """Return what an aggregation finds."""
+        cursor: Any = self.collection(collection).aggregate(stages)
+        if self._is_pymongo:  # its method is a coroutine, Motor's is not
+            cursor = await cursor
+        found: list[Document] = await cursor.to_list(None)
+        return found
 
     async def ping(self) -> Document:
         """Return the server's answer to `hello`; raises when it does not answer."""

@@ -42,6 +42,10 @@ class Index:
         return IndexModel([(key, 1) for key in self.keys], **options)
 
 
+#: By which the sweeper finds what is due; most entities wait for nothing.
+DUE_TIME = Index(("due_time",), where={"due_time": {"$type": "date"}})
+
+
 @dataclass(frozen=True, slots=True)
 class EntitySchema:
     """How one kind of entity is stored.

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from libs.common.rpc.context import CallContext
-from libs.common.store.schema import EntitySchema, Index
+from libs.common.store.schema import DUE_TIME, EntitySchema, Index
 from libs.common.store.store import Store
 from tests.contracts.throwaway.domain.borrower import Borrower
 from tests.contracts.throwaway.domain.loan import ExportLoans, Loan
@@ -18,7 +18,7 @@ LOANS = EntitySchema(
     indexes=(
         Index(("space", "_id")),
         Index(("startup", "_id")),
-        Index(("due_time",), where={"due_time": {"$type": "date"}}),
+        DUE_TIME,
     ),
 )
 

@@ -186,6 +186,7 @@ async def test_results_are_those_of_this_and_the_last_year(queries: MatchQueries
             year=number,
             tallies=tuple(Tally(month=month, kind="COACHING", sessions=each) for month, each in enumerate(sessions, 1)),
             places=(Tally(month=1, kind="COACHING", space="spaces/s1", sessions=99),),
+            sessions=sum(sessions),
             ratings=ratings,
             rating_sum=rating_sum,
         )
