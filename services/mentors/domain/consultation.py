@@ -181,12 +181,12 @@ class Consultation(Entity):
         """The length in whole minutes."""
         return int((self.end_time - self.start_time).total_seconds()) // 60
 
-    def seen_from(self, scopes: Collection[str]) -> Self:
-        """Copy the consultation as it is shown within these scopes.
+    def seen_from(self, scopes: Collection[str] | None) -> Self:
+        """Copy the consultation as it is shown within these scopes; None for no limit.
 
         The mentor's side sees everything, others the ratings, comments and disputes of their own startups only.
         """
-        if self.mentor in scopes:
+        if scopes is None or self.mentor in scopes:
             return self
         return self.with_(services=tuple(service.seen_from(scopes) for service in self.services))
 

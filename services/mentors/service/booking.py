@@ -57,12 +57,13 @@ class Bookings:
 
     async def get(self, query: commands.GetConsultation, ctx: CallContext) -> Consultation:
         """Return one consultation. NotFound (CONSULTATION_NOT_FOUND)."""
-        return _shown(await self._store.get(Consultation, query.name, ctx), ctx)
+        found = await self._store.get(Consultation, query.name, ctx)
+        return found.seen_from(ctx.scope.names)
 
     async def list(self, query: commands.ListConsultations, ctx: CallContext) -> Page[Consultation]:
         """Return a page of consultations."""
         page = await self._store.list_consultations(query, ctx)
-        return Page(tuple(_shown(found, ctx) for found in page), page.next_page_token)
+        return Page(tuple(found.seen_from(ctx.scope.names) for found in page), page.next_page_token)
 
     async def accept(self, command: commands.AcceptConsultation, ctx: CallContext) -> Consultation:
         """Accept a request. Precondition (WRONG_CONSULTATION_STATE, MENTOR_NOT_APPOINTED), Stale, NotFound."""
@@ -180,8 +181,3 @@ class Bookings:
 
 def _availability(mentor: str) -> Load[Availability | None]:
     return optional(Availability, f"{mentor}/availability")
-
-
-def _shown(consultation: Consultation, ctx: CallContext) -> Consultation:
-    """Return the consultation as the caller may see it."""
-    return consultation if ctx.scope.names is None else consultation.seen_from(ctx.scope.names)

@@ -1,6 +1,5 @@
 """Records: log what was held, correct and prove it, and what startups say of it."""
 
-from dataclasses import replace
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -10,7 +9,6 @@ from libs.calendar.page import CalendarPage
 from libs.common.domain.errors import Taken
 from libs.common.domain.profile import City
 from libs.common.rpc.context import CallContext
-from libs.common.rpc.scope import UNLIMITED
 from libs.common.runtime.clock import Clock, Names
 from libs.common.store.command import Load, each, optional, optional_each
 from services.mentors.domain import answer, correction, tally
@@ -48,7 +46,7 @@ class Records:
         try:
             logged = await (self._log_booked(command, ctx) if command.name else self._log_walk_in(command, ctx))
         except Taken as refusal:
-            raise await self._explained(refusal, ctx) from None
+            raise await self._explained(refusal) from None
         log.info(
             "consultation_logged",
             consultation=logged.name,
@@ -58,7 +56,7 @@ class Records:
             walk_in=logged.walk_in,
             appointed=logged.appointed,
         )
-        return _shown(logged, ctx)
+        return logged.seen_from(ctx.scope.names)
 
     async def _log_walk_in(self, command: LogConsultation, ctx: CallContext) -> Consultation:
         names = pages_to_load(command.mentor, command.record, None, self._zone)
@@ -105,23 +103,23 @@ class Records:
                 decide=partial(correction.correct, command=command, known=known, terms=self._terms(names)),
             )
         except Taken as refusal:
-            raise await self._explained(refusal, ctx) from None
+            raise await self._explained(refusal) from None
         log.info("consultation_corrected", consultation=corrected.name, fields=command.update_mask.paths)
-        return _shown(corrected, ctx)
+        return corrected.seen_from(ctx.scope.names)
 
     async def add_evidence(self, command: AddEvidence, ctx: CallContext) -> Consultation:
         """Add documents to a record. Precondition (RECORD_FULL, WRONG_CONSULTATION_STATE), NotFound."""
         decide = partial(correction.add_evidence, command=command)
         proved = await self._store.commit(ctx, Load(Consultation, command.name, guard=True), decide=decide)
         log.info("evidence_added", consultation=proved.name, documents=len(command.evidence))
-        return _shown(proved, ctx)
+        return proved.seen_from(ctx.scope.names)
 
     async def complete_next_step(self, command: CompleteNextStep, ctx: CallContext) -> Consultation:
         """Mark a next step as done. Precondition (NEXT_STEP_DONE, WRONG_CONSULTATION_STATE), NotFound."""
         decide = partial(correction.complete_next_step, command=command, today=self._terms().today)
         completed = await self._store.commit(ctx, Load(Consultation, command.name, guard=True), decide=decide)
         log.info("next_step_completed", consultation=completed.name, index=command.index)
-        return _shown(completed, ctx)
+        return completed.seen_from(ctx.scope.names)
 
     async def confirm(self, command: ConfirmConsultation, ctx: CallContext) -> Consultation:
         """Confirm a record for a startup. Precondition (ALREADY_ANSWERED, ANSWER_TOO_LATE), Stale, NotFound."""
@@ -135,7 +133,7 @@ class Records:
             decide=partial(answer.confirm, command=command, known=known, terms=self._terms()),
         )
         log.info("consultation_confirmed", consultation=confirmed.name, startup=command.startup)
-        return _shown(confirmed, ctx)
+        return confirmed.seen_from(ctx.scope.names)
 
     async def dispute(self, command: DisputeConsultation, ctx: CallContext) -> Consultation:
         """Dispute a record for a startup. Precondition (ALREADY_ANSWERED, ANSWER_TOO_LATE), Stale, NotFound."""
@@ -148,7 +146,7 @@ class Records:
             decide=partial(answer.dispute, command=command, known=known, terms=self._terms()),
         )
         log.info("consultation_disputed", consultation=disputed.name, startup=command.startup)
-        return _shown(disputed, ctx)
+        return disputed.seen_from(ctx.scope.names)
 
     async def resolve(self, command: ResolveDispute, ctx: CallContext) -> Consultation:
         """Resolve a dispute. Precondition (NOT_DISPUTED), Denied (OUT_OF_SCOPE), Stale (ETAG_MISMATCH), NotFound."""
@@ -162,7 +160,7 @@ class Records:
             decide=decide,
         )
         log.info("dispute_resolved", consultation=resolved.name, startup=command.startup, how=command.resolution)
-        return _shown(resolved, ctx)
+        return resolved.seen_from(ctx.scope.names)
 
     async def close(self, name: str, ctx: CallContext) -> None:
         """Timer: end the time to answer. Precondition (NOT_DUE)."""
@@ -177,7 +175,7 @@ class Records:
         """Return the name of the figures to which a consultation counts."""
         return tally.year_name(consultation.mentor, tally.day_of(consultation.start_time, self._zone).year)
 
-    async def _explained(self, refusal: Taken, ctx: CallContext) -> Taken:
+    async def _explained(self, refusal: Taken) -> Taken:
         """Return ALREADY_LOGGED for a time that is taken by a record.
 
         It is looked up only now, because a calendar does not tell what is recorded, and most consultations are logged
@@ -186,10 +184,5 @@ class Records:
         name = refusal.metadata.get("consultation", "")
         if refusal.reason != "TIME_TAKEN" or not name:
             return refusal
-        first = await self._store.get(Consultation, name, replace(ctx, scope=UNLIMITED))
-        return already_logged(first) if first.state in RECORDED else refusal
-
-
-def _shown(consultation: Consultation, ctx: CallContext) -> Consultation:
-    """Return the consultation as the caller may see it."""
-    return consultation if ctx.scope.names is None else consultation.seen_from(ctx.scope.names)
+        (first,) = await self._store.find(Consultation, (name,))
+        return already_logged(first) if first and first.state in RECORDED else refusal
