@@ -1,19 +1,33 @@
 """Which role holds which permission of mentors. Mentors are a public directory; contacts and papers are not."""
 
-from libs.common.rpc.grants import ANY, OWN, Grants
+from collections.abc import Mapping
+
+from libs.common.rpc.grants import ANY, OWN, Extent, Grants
+
+#: What every role reads, as in a public directory.
+_DIRECTORY: Mapping[str, Extent] = {
+    "operator": ANY,
+    "mentor": ANY,
+    "founder": ANY,
+    "judge": ANY,
+    "official": ANY,
+    "evaluator": ANY,
+    "integrator": ANY,
+    "admin": ANY,
+}
+#: Whoever reads what concerns a mentor, a space or a district of theirs. Founders see their own page instead.
+_SIDES: Mapping[str, Extent] = {
+    "mentor": OWN,
+    "operator": OWN,
+    "official": OWN,
+    "evaluator": OWN,
+    "integrator": OWN,
+    "admin": ANY,
+}
 
 GRANTS: Grants = {
     # --- mentors ---
-    "mentors.read": {
-        "operator": ANY,
-        "mentor": ANY,
-        "founder": ANY,
-        "judge": ANY,
-        "official": ANY,
-        "evaluator": ANY,
-        "integrator": ANY,
-        "admin": ANY,
-    },
+    "mentors.read": _DIRECTORY,
     "mentors.nominate": {"operator": OWN, "official": OWN, "integrator": OWN, "admin": ANY},
     "mentors.appoint": {"operator": OWN, "official": OWN, "integrator": OWN, "admin": ANY},
     "mentors.end_appointment": {"operator": OWN, "official": OWN, "integrator": OWN, "admin": ANY},
@@ -28,65 +42,19 @@ GRANTS: Grants = {
     "mentor_contacts.read": {"operator": OWN, "mentor": OWN, "official": OWN, "admin": ANY},
     "mentor_contacts.update": {"mentor": OWN, "admin": ANY},
     # --- availability ---
-    "availability.read": {
-        "operator": ANY,
-        "mentor": ANY,
-        "founder": ANY,
-        "judge": ANY,
-        "official": ANY,
-        "evaluator": ANY,
-        "integrator": ANY,
-        "admin": ANY,
-    },
+    "availability.read": _DIRECTORY,
     "availability.update": {"mentor": OWN, "operator": OWN, "admin": ANY},
-    "slots.read": {
-        "operator": ANY,
-        "mentor": ANY,
-        "founder": ANY,
-        "judge": ANY,
-        "official": ANY,
-        "evaluator": ANY,
-        "integrator": ANY,
-        "admin": ANY,
-    },
+    "slots.read": _DIRECTORY,
     "blocks.create": {"mentor": OWN, "admin": ANY},
     "blocks.read": {"mentor": OWN, "admin": ANY},
     "blocks.delete": {"mentor": OWN, "admin": ANY},
     "commitments.read": {"mentor": OWN, "operator": OWN, "admin": ANY},
     "commitments.export": {"mentor": OWN, "admin": ANY},
     # --- reports ---
-    "reports.read": {
-        "mentor": OWN,
-        "operator": OWN,
-        "official": OWN,
-        "evaluator": OWN,
-        "integrator": OWN,
-        "admin": ANY,
-    },
-    "reports.export": {
-        "mentor": OWN,
-        "operator": OWN,
-        "official": OWN,
-        "evaluator": OWN,
-        "integrator": OWN,
-        "admin": ANY,
-    },
-    "ratings.read": {
-        "mentor": OWN,
-        "operator": OWN,
-        "official": OWN,
-        "evaluator": OWN,
-        "integrator": OWN,
-        "admin": ANY,
-    },
-    "certificates.read": {
-        "mentor": OWN,
-        "operator": OWN,
-        "official": OWN,
-        "evaluator": OWN,
-        "integrator": OWN,
-        "admin": ANY,
-    },
+    "reports.read": _SIDES,
+    "reports.export": _SIDES,
+    "ratings.read": _SIDES,
+    "certificates.read": _SIDES,
     "coverage.read": {"operator": OWN, "official": OWN, "evaluator": OWN, "integrator": OWN, "admin": ANY},
     # --- matching ---
     "mentors.match": {
@@ -138,12 +106,5 @@ GRANTS: Grants = {
     "secondments.propose": {"mentor": OWN, "operator": OWN, "official": OWN, "admin": ANY},
     "secondments.record_consent": {"mentor": OWN, "operator": OWN, "official": OWN, "admin": ANY},
     "secondments.end": {"mentor": OWN, "operator": OWN, "official": OWN, "admin": ANY},
-    "secondments.read": {
-        "mentor": OWN,
-        "operator": OWN,
-        "official": OWN,
-        "evaluator": OWN,
-        "integrator": OWN,
-        "admin": ANY,
-    },
+    "secondments.read": _SIDES,
 }

@@ -6,11 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
-
 #: A text, a number, a day, a time of the city without its zone, or nothing.
 Cell = str | int | date | None
 CSV_MEDIA_TYPE = "text/csv; charset=utf-8"
@@ -35,37 +30,20 @@ def csv_file(heading: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
 
 def _csv_cell(cell: Cell) -> str:
     if isinstance(cell, str):
-        return f"'{cell}" if _is_altered(cell) else cell
+        return f"'{cell}" if is_altered(cell) else cell
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d %H:%M}"
     return "" if cell is None else str(cell)
 
 
-def _is_altered(text: str) -> bool:
+def is_altered(text: str) -> bool:
+    """Whether a spreadsheet would take the text for a formula, a number, a day or a time."""
     return bool(_FORMULA.match(text) or _NUMERIC.fullmatch(text))
 
 
 def xlsx_file(title: str, heading: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """Return a workbook with one sheet. Texts are stored as texts, whatever they look like."""
-    workbook = Workbook(write_only=True)
-    sheet: WriteOnlyWorksheet = workbook.create_sheet(title)
-    sheet.freeze_panes = "A2"
-    sheet.append(list(heading))
-    for row in rows:
-        sheet.append([_xlsx_cell(sheet, cell) for cell in row])
-    out = io.BytesIO()
-    workbook.save(out)
-    return out.getvalue()
+    # openpyxl takes a tenth of a second to import, which only the first workbook should cost.
+    from services.mentors.service.workbook import write_workbook  # noqa: PLC0415
 
-
-def _xlsx_cell(sheet: WriteOnlyWorksheet, cell: Cell) -> object:
-    if not isinstance(cell, str):
-        return cell
-    text = ILLEGAL_CHARACTERS_RE.sub("", cell)
-    if not _is_altered(text) and not text.startswith("#"):
-        return text
-    marked = WriteOnlyCell(sheet, text)
-    marked.data_type = "s"  # openpyxl would store a text that begins with `=` as a formula
-    marked.number_format = "@"
-    marked.quotePrefix = True  # it stays a text when somebody edits the cell
-    return marked
+    return write_workbook(title, heading, rows)
