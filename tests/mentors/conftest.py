@@ -8,7 +8,15 @@ from libs.api.hatchery.mentors.v1 import facts_pb2
 from libs.cli.servers.mongo import Mongo
 from libs.common.store.database import Database
 from services.mentors.store import MentorsStore
+from tests.mentors.samples import NOW
+from tests.support.clock import FixedClock
 from tests.support.store_fixtures import new_database, new_store, running
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """A clock at noon of a day in Jilin."""
+    return FixedClock(NOW)
 
 
 @pytest.fixture

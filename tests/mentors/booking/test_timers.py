@@ -25,7 +25,7 @@ from services.mentors.domain.consultation import Consultation, EndReason, State
 from services.mentors.service.booking import Bookings
 from services.mentors.store import MENTORS, STARTUPS, MentorsStore
 from tests.mentors.booking.samples import CITY, STARTUP, instant, request_of, span
-from tests.mentors.samples import NOW, mentor, startup
+from tests.mentors.samples import mentor, startup
 from tests.support.clock import FixedClock
 from tests.support.store_fixtures import insert, new_context, new_store, running
 from tests.support.waiting import eventually, running_task
@@ -60,12 +60,6 @@ class Replica:
 
 
 Replicas = tuple[Replica, Replica]
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    """A clock at noon of a day in Jilin."""
-    return FixedClock(NOW)
 
 
 @pytest.fixture

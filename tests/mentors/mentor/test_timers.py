@@ -55,12 +55,6 @@ Replicas = tuple[Replica, Replica]
 
 
 @pytest.fixture
-def clock() -> FixedClock:
-    """A clock at noon of a day in Jilin."""
-    return FixedClock(NOW)
-
-
-@pytest.fixture
 async def replicas(database: Database, clock: FixedClock) -> AsyncIterator[Replicas]:
     """Two replicas of mentors on one database."""
     async with (

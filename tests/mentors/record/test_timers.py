@@ -54,12 +54,6 @@ Replicas = tuple[Replica, Replica]
 
 
 @pytest.fixture
-def clock() -> FixedClock:
-    """A clock at noon of a day in Jilin."""
-    return FixedClock(NOW)
-
-
-@pytest.fixture
 async def replicas(database: Database, clock: FixedClock) -> AsyncIterator[Replicas]:
     """Two replicas on one database, with a mentor and two startups."""
     async with (
