@@ -123,12 +123,8 @@ class Mentoring:
         Needs mentors, startups, their relays and inboxes. `at` is the only replica of mentors to call.
         """
         mentor = self._story_mentor
-        record = self._record(random.Random(0))
         start = midday(date(self._today.year - 1, 3, 1)) + QUARTER * next(self._story_quarters)
-        record.start_time.CopyFrom(stamp(start))
-        record.end_time.CopyFrom(stamp(start + QUARTER))
-        request = pb.LogConsultationRequest(mentor=mentor, startups=[startup], record=record)
-        logged = await self._once_arrived("LogConsultation", request, at)
+        logged = await self._log_at(start, startup, at)
         answer = pb.ConfirmConsultationRequest(name=logged.reply.name, startup=startup, rating=5)
         await self._once_arrived("ConfirmConsultation", answer, at)
 
@@ -138,6 +134,19 @@ class Mentoring:
             return mentor in {each.mentor for each in found.mentors}
 
         await eventually(arrived, seconds=60)
+
+    async def log_over_the_end_of_a_week(self, startup: str) -> None:
+        """Log a consultation that lies on two pages of its mentor's calendar."""
+        monday = self._today - timedelta(days=self._today.weekday() + 7)
+        await self._log_at(datetime.combine(monday, time(), ZONE) - QUARTER / 2, startup)
+
+    async def _log_at(self, start: datetime, startup: str, at: str = "") -> Sent:
+        """Log a quarter of an hour of the mentor whom no client chooses."""
+        record = self._record(random.Random(0))
+        record.start_time.CopyFrom(stamp(start))
+        record.end_time.CopyFrom(stamp(start + QUARTER))
+        request = pb.LogConsultationRequest(mentor=self._story_mentor, startups=[startup], record=record)
+        return await self._once_arrived("LogConsultation", request, at)
 
     # --- what a client does --------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ async def recorded(cluster: Cluster) -> Recorded:
     async with Client(replicas, cluster.token(subject="load"), "load", ledger, seed=1) as client:
         load = Load(client, seed=1)
         await load.prepare(spaces=6, startups=20, mentors=3)
+        await load.mentoring.log_over_the_end_of_a_week(load.known.startups[0])
         async with load.running():
             await load.progress(800, of_mentors=400)
     for name in replicas:

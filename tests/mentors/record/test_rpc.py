@@ -1,6 +1,7 @@
 """Records through a real channel: what each method answers, and how it refuses."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -59,10 +60,11 @@ async def test_the_space_is_that_of_the_tenancy_on_the_day(
     """A tenant's service belongs to the space in which it is a tenant on the day, and before it moved in to none."""
     mentor, startup, space = await new_mentor(mentors), await new_startup(startups), await new_space(spaces)
     await tenancies.RegisterTenant(register_tenant(space.name, startup.name, -5))
-    days = iter(range(-4, 0))
+    minutes = itertools.count(0, 5)  # the fact of the tenancy may take a while
 
     async def belongs_to_the_space() -> bool:
-        made = await logged(consultations, mentor.name, [startup.name], next(days))
+        request = log_consultation(mentor.name, [startup.name], -4, next(minutes), minutes=5)
+        made = await consultations.LogConsultation(request)
         return list(made.spaces) == [space.name]
 
     await eventually(belongs_to_the_space)
